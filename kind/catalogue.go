@@ -1,0 +1,131 @@
+package kind
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	// The groups whose kinds the catalogue holds.
+	_ "kaji.dev/kaji/gen/kaji/apps/v1"
+	_ "kaji.dev/kaji/gen/kaji/coordination/v1"
+	_ "kaji.dev/kaji/gen/kaji/core/v1"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	_ "kaji.dev/kaji/gen/kaji/node/v1"
+)
+
+type catalogue struct {
+	all       []*Kind
+	byMessage map[protoreflect.FullName]*Kind
+	byGVK     map[[2]string]*Kind
+	byWord    map[string]*Kind
+}
+
+// load reads the descriptors once. A descriptor that contradicts itself is a mistake in proto/, found by
+// any test that touches a kind, hence the panic.
+var load = sync.OnceValue(func() *catalogue {
+	c := &catalogue{
+		byMessage: map[protoreflect.FullName]*Kind{},
+		byGVK:     map[[2]string]*Kind{},
+		byWord:    map[string]*Kind{},
+	}
+	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
+		if o := resourceOptions(mt.Descriptor()); o != nil {
+			c.all = append(c.all, newKind(mt, o))
+		}
+		return true
+	})
+	slices.SortFunc(c.all, func(a, b *Kind) int {
+		// The core group comes first, so that its words win over those of other groups.
+		if n := strings.Compare(a.Group, b.Group); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Name(), b.Name())
+	})
+	for _, k := range c.all {
+		c.byMessage[k.Message] = k
+		c.byGVK[[2]string{k.APIVersion(), k.Name()}] = k
+		words := append([]string{
+			k.Plural(), k.Options.GetSingular(), strings.ToLower(k.Name()), k.String(),
+			k.Options.GetSingular() + "." + k.group(), k.Plural() + "." + k.Version + "." + k.group(),
+		}, k.Options.GetShortNames()...)
+		for _, w := range words {
+			if _, taken := c.byWord[w]; !taken {
+				c.byWord[w] = k
+			}
+		}
+	}
+	return c
+})
+
+func resourceOptions(d protoreflect.MessageDescriptor) *metav1.ResourceOptions {
+	if !proto.HasExtension(d.Options(), metav1.E_Resource) {
+		return nil
+	}
+	return proto.GetExtension(d.Options(), metav1.E_Resource).(*metav1.ResourceOptions)
+}
+
+func newKind(mt protoreflect.MessageType, o *metav1.ResourceOptions) *Kind {
+	name := mt.Descriptor().FullName()
+	k := &Kind{Message: name, Service: name + "Service", Options: o, message: mt, methods: map[method]protoreflect.MethodDescriptor{}}
+	k.Group, k.Version = splitAPIVersion(o.GetApiVersion())
+	list, err := protoregistry.GlobalTypes.FindMessageByName(name + "List")
+	if err != nil {
+		panic(fmt.Sprintf("kind %s has no list message: %v", name, err))
+	}
+	k.list = list
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(k.Service)
+	if err != nil {
+		panic(fmt.Sprintf("kind %s has no service: %v", name, err))
+	}
+	k.service = d.(protoreflect.ServiceDescriptor)
+	methods := k.service.Methods()
+	for i := range methods.Len() {
+		m := methods.Get(i)
+		if o := MethodOptions(m); o != nil {
+			k.methods[method{o.GetVerb(), o.GetSubresource()}] = m
+		}
+	}
+	return k
+}
+
+// MethodOptions reads the (kaji.meta.v1.method) option of a method; nil when it has none.
+func MethodOptions(m protoreflect.MethodDescriptor) *metav1.MethodOptions {
+	if !proto.HasExtension(m.Options(), metav1.E_Method) {
+		return nil
+	}
+	return proto.GetExtension(m.Options(), metav1.E_Method).(*metav1.MethodOptions)
+}
+
+// FieldOptions reads the (kaji.meta.v1.field) option of a field; nil when it has none.
+func FieldOptions(f protoreflect.FieldDescriptor) *metav1.FieldOptions {
+	if !proto.HasExtension(f.Options(), metav1.E_Field) {
+		return nil
+	}
+	return proto.GetExtension(f.Options(), metav1.E_Field).(*metav1.FieldOptions)
+}
+
+// All returns every kind, by group and name. The caller must not change the slice.
+func All() []*Kind { return load().all }
+
+// Of returns the kind of a message; nil when the message is no resource.
+func Of(m proto.Message) *Kind {
+	if m == nil {
+		return nil
+	}
+	return load().byMessage[m.ProtoReflect().Descriptor().FullName()]
+}
+
+// ByMessage returns the kind with that message name; nil when there is none.
+func ByMessage(name protoreflect.FullName) *Kind { return load().byMessage[name] }
+
+// ByAPIVersionKind returns the kind that a manifest names, e.g. ("apps/v1", "Deployment"); nil when there is none.
+func ByAPIVersionKind(apiVersion, kind string) *Kind { return load().byGVK[[2]string{apiVersion, kind}] }
+
+// Lookup returns the kind that a user means by a word: plural, singular, short name, kind, or one of the
+// first two with the group ("deployments.apps"); nil when there is none.
+func Lookup(word string) *Kind { return load().byWord[strings.ToLower(word)] }
