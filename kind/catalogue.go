@@ -124,7 +124,9 @@ func Of(m proto.Message) *Kind {
 func ByMessage(name protoreflect.FullName) *Kind { return load().byMessage[name] }
 
 // ByAPIVersionKind returns the kind that a manifest names, e.g. ("apps/v1", "Deployment"); nil when there is none.
-func ByAPIVersionKind(apiVersion, kind string) *Kind { return load().byGVK[[2]string{apiVersion, kind}] }
+func ByAPIVersionKind(apiVersion, kind string) *Kind {
+	return load().byGVK[[2]string{apiVersion, kind}]
+}
 
 // Lookup returns the kind that a user means by a word: plural, singular, short name, kind, or one of the
 // first two with the group ("deployments.apps"); nil when there is none.
