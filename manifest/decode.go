@@ -2,10 +2,13 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"kaji.dev/kaji/similar"
 )
 
 // decoder fills a message from a tree and gathers everything that is wrong on the way.
@@ -77,52 +80,13 @@ func (d *decoder) message(n *node, m protoreflect.Message, path string, top bool
 	}
 }
 
-// suggestion names the field that was probably meant: one that differs in case, or by a slip of the keyboard.
+// suggestion names the field that was probably meant.
 func suggestion(key string, p *plan) string {
-	best, bestDistance := "", 3
-	if len(key) < 5 {
-		bestDistance = 2
-	}
-	names := make([]string, 0, len(p.byName))
-	for name := range p.byName {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		if strings.EqualFold(name, key) {
-			return fmt.Sprintf("; did you mean %q?", name)
-		}
-		if n := distance(key, name); n < bestDistance {
-			best, bestDistance = name, n
-		}
-	}
+	best := similar.Best(key, slices.Collect(maps.Keys(p.byName)))
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance is the number of single-character edits between two words.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost = min(diagonal, row[j], row[j-1]) + 1
-			}
-			diagonal, row[j] = row[j], cost
-		}
-	}
-	return row[len(b)]
 }
 
 func (d *decoder) field(n *node, m protoreflect.Message, f *fieldPlan, path string) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/similar"
 )
 
 // Options says how to read manifests.
@@ -156,13 +157,11 @@ func unknownKind(apiVersion, name string) string {
 			return fmt.Sprintf("%s/%s is not served; did you mean apiVersion: %s, kind: %s?", apiVersion, name, k.APIVersion(), k.Name())
 		}
 	}
-	best, bestDistance := "", 3
+	names := make([]string, 0, len(kind.All()))
 	for _, k := range kind.All() {
-		if n := distance(name, k.Name()); n < bestDistance {
-			best, bestDistance = k.Name(), n
-		}
+		names = append(names, k.Name())
 	}
-	if best != "" {
+	if best := similar.Best(name, names); best != "" {
 		return fmt.Sprintf("unknown kind %q of %s; did you mean %q?", name, apiVersion, best)
 	}
 	return fmt.Sprintf("unknown kind %q of %s; see `kaji api-resources`", name, apiVersion)

@@ -55,7 +55,11 @@ func (r *jsonReader) next() (*node, error) {
 	var syntax *json.SyntaxError
 	message := "not valid JSON: " + err.Error()
 	if errors.As(err, &syntax) {
-		offset = max(syntax.Offset-1, 0)
+		// Some offsets are those of the offending byte, some of the one after it.
+		offset = min(syntax.Offset, int64(len(r.data)))
+		if offset > 0 && r.data[offset-1] != '\n' {
+			offset--
+		}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		message = "not valid JSON: the text ends too early"
