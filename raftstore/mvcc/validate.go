@@ -1,0 +1,121 @@
+package mvcc
+
+import (
+	"bytes"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+)
+
+// Bounds of a request, as the contract states them.
+const (
+	MaxKeyBytes   = 4 << 10
+	MaxValueBytes = 8 << 20
+	MaxOps        = 4096
+)
+
+// ValidateTxn says why a transaction could never be carried out. It is called before a transaction is
+// proposed, and by Apply again, so that no log can make Apply misbehave.
+func ValidateTxn(req *storev1.TxnRequest) error {
+	if n := max(len(req.Success), len(req.Failure)); n > MaxOps || len(req.Compares) > MaxOps {
+		return errorf(Invalid, "a transaction has at most %d compares and %d steps either way", MaxOps, MaxOps)
+	}
+	for i, c := range req.Compares {
+		if err := validateKey(c.GetKey()); err != nil {
+			return errorf(Invalid, "compares[%d].key: %s", i, err)
+		}
+		if c.Target == nil {
+			return errorf(Invalid, "compares[%d]: no target", i)
+		}
+		if _, ok := storev1.CompareOperator_name[int32(c.Operator)]; !ok {
+			return errorf(Invalid, "compares[%d].operator: %d is unknown", i, c.Operator)
+		}
+	}
+	if err := validateOps("success", req.Success); err != nil {
+		return err
+	}
+	return validateOps("failure", req.Failure)
+}
+
+// ValidateRange says why keys could never be a range.
+func ValidateRange(key, end []byte) error {
+	if len(end) == 0 {
+		if err := validateKey(key); err != nil {
+			return errorf(Invalid, "key: %s", err)
+		}
+		return nil
+	}
+	if len(key) > MaxKeyBytes || len(end) > MaxKeyBytes {
+		return errorf(Invalid, "key: longer than %d bytes", MaxKeyBytes)
+	}
+	return nil
+}
+
+func validateKey(key []byte) *Error {
+	switch {
+	case len(key) == 0:
+		return errorf(Invalid, "empty")
+	case len(key) > MaxKeyBytes:
+		return errorf(Invalid, "%d bytes, which is more than %d", len(key), MaxKeyBytes)
+	}
+	return nil
+}
+
+func validateOps(field string, ops []*storev1.Op) error {
+	var puts [][]byte
+	var deletes []KeyRange
+	for i, op := range ops {
+		switch op := op.GetOp().(type) {
+		case *storev1.Op_Put:
+			if err := validateKey(op.Put.GetKey()); err != nil {
+				return errorf(Invalid, "%s[%d].put.key: %s", field, i, err)
+			}
+			if n := len(op.Put.GetValue()); n > MaxValueBytes {
+				return errorf(Invalid, "%s[%d].put.value: %d bytes, which is more than %d", field, i, n, MaxValueBytes)
+			}
+			puts = append(puts, op.Put.Key)
+		case *storev1.Op_Delete:
+			if err := ValidateRange(op.Delete.GetKey(), op.Delete.GetRangeEnd()); err != nil {
+				return errorf(Invalid, "%s[%d].delete.%s", field, i, err)
+			}
+			deletes = append(deletes, KeyRange{op.Delete.Key, op.Delete.RangeEnd})
+		case *storev1.Op_Range:
+			if err := ValidateRange(op.Range.GetKey(), op.Range.GetRangeEnd()); err != nil {
+				return errorf(Invalid, "%s[%d].range.%s", field, i, err)
+			}
+		default:
+			return errorf(Invalid, "%s[%d]: no step", field, i)
+		}
+	}
+	return oneWritePerKey(field, puts, deletes)
+}
+
+func oneWritePerKey(field string, puts [][]byte, deletes []KeyRange) error {
+	if len(puts) > 8 {
+		seen := make(map[string]struct{}, len(puts))
+		for _, key := range puts {
+			seen[string(key)] = struct{}{}
+		}
+		if len(seen) < len(puts) {
+			return errorf(Invalid, "%s: a key is put twice", field)
+		}
+	} else {
+		for i := range puts {
+			for _, other := range puts[:i] {
+				if bytes.Equal(puts[i], other) {
+					return errorf(Invalid, "%s: key %q is put twice", field, other)
+				}
+			}
+		}
+	}
+	if len(puts) == 0 {
+		return nil
+	}
+	for _, d := range deletes {
+		for _, key := range puts {
+			if d.Contains(key) {
+				return errorf(Invalid, "%s: key %q is both put and deleted", field, key)
+			}
+		}
+	}
+	return nil
+}
