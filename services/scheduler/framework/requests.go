@@ -1,0 +1,105 @@
+package framework
+
+import (
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+)
+
+// PodRequests returns what a pod asks for, and the same with DefaultMilliCPU and DefaultMemory in place of what a container leaves open.
+//
+// Init containers run one after the other before the others start, so the pod needs the greater of the sum of what stays (containers
+// and sidecars) and of any init container beside the sidecars started before it. Requests on the pod as a whole replace the sums;
+// overhead comes on top. For a pod that runs, what its node has really given it counts when it is more: a shrink is free only once done.
+func PodRequests(pod *corev1.Pod) (requests, nonZero Resources) {
+	spec, status := pod.GetSpec(), pod.GetStatus()
+	var real, assumed tally
+	for _, c := range spec.GetContainers() {
+		r := containerRequests(c, status.GetContainerStatuses())
+		n := withDefaults(r, c)
+		real.container(&r)
+		assumed.container(&n)
+	}
+	for _, c := range spec.GetInitContainers() {
+		r := containerRequests(c, status.GetInitContainerStatuses())
+		n := withDefaults(r, c)
+		sidecar := c.GetRestartPolicy() == "Always"
+		real.initContainer(&r, sidecar)
+		assumed.initContainer(&n, sidecar)
+	}
+	whole, overhead := spec.GetResources().GetRequests(), ResourcesOf(spec.GetOverhead())
+	return real.total(whole, &overhead), assumed.total(whole, &overhead)
+}
+
+func containerRequests(c *corev1.Container, statuses []*corev1.ContainerStatus) Resources {
+	r := ResourcesOf(c.GetResources().GetRequests())
+	for _, s := range statuses {
+		if s.GetName() == c.GetName() {
+			raise(&r, s.GetAllocatedResources())
+			raise(&r, s.GetResources().GetRequests())
+		}
+	}
+	r.Pods = 0
+	return r
+}
+
+func raise(r *Resources, list map[string]*metav1.Quantity) {
+	if len(list) > 0 {
+		given := ResourcesOf(list)
+		r.Max(&given)
+	}
+}
+
+// withDefaults keeps CPU and memory only: nothing else is scored.
+func withDefaults(r Resources, c *corev1.Container) Resources {
+	n := Resources{MilliCPU: r.MilliCPU, Memory: r.Memory}
+	requests := c.GetResources().GetRequests()
+	if _, ok := requests[CPU]; !ok && n.MilliCPU == 0 {
+		n.MilliCPU = DefaultMilliCPU
+	}
+	if _, ok := requests[Memory]; !ok && n.Memory == 0 {
+		n.Memory = DefaultMemory
+	}
+	return n
+}
+
+// tally sums the containers of one pod.
+type tally struct {
+	sum      Resources // containers that stay
+	sidecars Resources // sidecars so far
+	peak     Resources // greatest need while init containers run
+}
+
+func (t *tally) container(r *Resources) { t.sum.Add(r) }
+
+func (t *tally) initContainer(r *Resources, sidecar bool) {
+	if sidecar {
+		t.sidecars.Add(r)
+		t.peak.Max(&t.sidecars)
+		return
+	}
+	beside := t.sidecars.Clone()
+	beside.Add(r)
+	t.peak.Max(&beside)
+}
+
+func (t *tally) total(whole map[string]*metav1.Quantity, overhead *Resources) Resources {
+	t.sum.Add(&t.sidecars)
+	t.sum.Max(&t.peak)
+	if len(whole) > 0 {
+		w := ResourcesOf(whole)
+		for name := range whole {
+			switch name {
+			case CPU:
+				t.sum.MilliCPU = w.MilliCPU
+			case Memory:
+				t.sum.Memory = w.Memory
+			case EphemeralStorage, Pods: // not allowed on the whole pod
+			default:
+				t.sum.addScalar(name, w.Scalars[name]-t.sum.Scalars[name])
+			}
+		}
+	}
+	t.sum.Add(overhead)
+	t.sum.Pods = 0
+	return t.sum
+}
