@@ -1,0 +1,132 @@
+package conformance
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+
+	"kaji.dev/kaji/apierror"
+
+	"google.golang.org/protobuf/proto"
+)
+
+func testCreate(t *testing.T, s *suite) {
+	created := s.createMap(t, "a", nil)
+	m := created.GetMetadata()
+	if m.GetUid() == "" || m.GetResourceVersion() == "" || m.GetCreationTimestamp() == nil {
+		t.Errorf("the server left metadata empty: %v", m)
+	}
+	read := must(s.maps.Get(s.ctx, s.namespace, "a"))(t)
+	if !proto.Equal(read, created) {
+		t.Errorf("read %v, created %v", read, created)
+	}
+	if _, err := s.maps.Create(s.ctx, s.newMap("a", nil)); !apierror.IsAlreadyExists(err) {
+		t.Errorf("a second one of the name: %v", err)
+	}
+	if _, err := s.maps.Get(s.ctx, s.namespace, "b"); !apierror.IsNotFound(err) {
+		t.Errorf("an absent one: %v", err)
+	}
+	if err := s.maps.Delete(s.ctx, s.namespace, "b", nil); !apierror.IsNotFound(err) {
+		t.Errorf("deleting an absent one: %v", err)
+	}
+	absent := s.newMap("b", nil)
+	if _, err := s.maps.Update(s.ctx, absent); !apierror.IsNotFound(err) {
+		t.Errorf("updating an absent one: %v", err)
+	}
+	if _, err := s.maps.Create(s.ctx, created); !apierror.IsAlreadyExists(err) && apierror.ReasonOf(err) != apierror.ReasonBadRequest && !apierror.IsInvalid(err) {
+		t.Errorf("creating with a resourceVersion: %v", err)
+	}
+	dry := must(s.maps.CreateWith(s.ctx, s.newMap("dry", nil), &metav1.CreateOptions{DryRun: []string{"All"}}))(t)
+	if dry.GetMetadata().GetName() != "dry" {
+		t.Errorf("a dry run answered %v", dry)
+	}
+	if _, err := s.maps.Get(s.ctx, s.namespace, "dry"); !apierror.IsNotFound(err) {
+		t.Errorf("a dry run stored the object: %v", err)
+	}
+}
+
+func testGenerateName(t *testing.T, s *suite) {
+	seen := map[string]bool{}
+	for range 20 {
+		m := s.newMap("", nil)
+		m.Metadata.GenerateName = "web-"
+		created := must(s.maps.Create(s.ctx, m))(t)
+		name := created.GetMetadata().GetName()
+		if !strings.HasPrefix(name, "web-") || len(name) <= len("web-") || seen[name] {
+			t.Errorf("generated %q", name)
+		}
+		seen[name] = true
+	}
+}
+
+func testConflict(t *testing.T, s *suite) {
+	first := s.createMap(t, "a", nil)
+	change := proto.CloneOf(first)
+	change.Data["key"] = "changed"
+	second := must(s.maps.Update(s.ctx, change))(t)
+	if second.GetMetadata().GetResourceVersion() == first.GetMetadata().GetResourceVersion() {
+		t.Error("a change kept its resourceVersion")
+	}
+	if _, err := s.maps.Update(s.ctx, change); !apierror.IsConflict(err) {
+		t.Errorf("an update of an old version: %v", err)
+	}
+	same := must(s.maps.Update(s.ctx, second))(t)
+	if !proto.Equal(same, second) {
+		t.Errorf("an update that changes nothing made %v of %v", same, second)
+	}
+	blind := s.newMap("a", nil)
+	blind.Data["key"] = "blind"
+	if got := must(s.maps.Update(s.ctx, blind))(t); got.GetData()["key"] != "blind" || got.GetMetadata().GetUid() != first.GetMetadata().GetUid() {
+		t.Errorf("an update without a version made %v", got)
+	}
+	stranger := s.newMap("a", nil)
+	stranger.Metadata.Uid = "00000000-0000-0000-0000-000000000000"
+	if _, err := s.maps.Update(s.ctx, stranger); !apierror.IsConflict(err) && !apierror.IsInvalid(err) {
+		t.Errorf("an update of another uid: %v", err)
+	}
+}
+
+func testStatus(t *testing.T, s *suite) {
+	pod := s.createPod(t, "a")
+	if pod.GetStatus().GetPhase() != "Pending" {
+		t.Errorf("a new pod's phase is %q", pod.GetStatus().GetPhase())
+	}
+	change := proto.CloneOf(pod)
+	change.Status.Phase = "Running"
+	change.Metadata.Labels = map[string]string{"a": "b"}
+	updated := must(s.pods.UpdateStatus(s.ctx, change))(t)
+	if updated.GetStatus().GetPhase() != "Running" || updated.GetMetadata().GetGeneration() != pod.GetMetadata().GetGeneration() {
+		t.Errorf("after a status update: %v", updated)
+	}
+	change = proto.CloneOf(updated)
+	change.Status.Phase = "Failed"
+	change.Metadata.Labels = map[string]string{"c": "d"}
+	updated = must(s.pods.Update(s.ctx, change))(t)
+	if updated.GetStatus().GetPhase() != "Running" || updated.GetMetadata().GetLabels()["c"] != "d" {
+		t.Errorf("an update changed the status, or nothing: %v", updated)
+	}
+	if _, err := s.maps.UpdateStatus(s.ctx, s.newMap("a", nil)); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
+		t.Errorf("the status of a kind without one: %v", err)
+	}
+}
+
+func testPatch(t *testing.T, s *suite) {
+	s.createMap(t, "a", map[string]string{"x": "1", "y": "2"})
+	patched := must(s.maps.Patch(s.ctx, s.namespace, "a", metav1.PatchType_PATCH_TYPE_MERGE, []byte(`{"metadata":{"labels":{"x":null,"z":"3"}},"data":{"more":"m"}}`), ""))(t)
+	want := map[string]string{"y": "2", "z": "3"}
+	if got := patched.GetMetadata().GetLabels(); len(got) != 2 || got["y"] != want["y"] || got["z"] != want["z"] {
+		t.Errorf("labels %v, want %v", got, want)
+	}
+	if patched.GetData()["key"] != "value" || patched.GetData()["more"] != "m" {
+		t.Errorf("data %v", patched.GetData())
+	}
+	if _, err := s.maps.Patch(s.ctx, s.namespace, "a", metav1.PatchType_PATCH_TYPE_MERGE, []byte(`{"metadata":{"resourceVersion":"1"}}`), ""); !apierror.IsConflict(err) {
+		t.Errorf("a patch of an old version: %v", err)
+	}
+	pod := s.createPod(t, "a")
+	status := must(s.pods.Patch(s.ctx, s.namespace, "a", metav1.PatchType_PATCH_TYPE_MERGE, []byte(`{"status":{"phase":"Running"}}`), "status"))(t)
+	if status.GetStatus().GetPhase() != "Running" || status.GetMetadata().GetUid() != pod.GetMetadata().GetUid() {
+		t.Errorf("a status patch made %v", status)
+	}
+}

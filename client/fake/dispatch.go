@@ -1,0 +1,136 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+
+	"kaji.dev/kaji/apierror"
+	"kaji.dev/kaji/kind"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Invoke serves a unary call.
+func (s *Server) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
+	if err := ctx.Err(); err != nil {
+		return apierror.ToStatus(apierror.FromStatus(err))
+	}
+	answer, err := s.serve(ctx, method, args.(proto.Message))
+	if err != nil {
+		return apierror.ToStatus(err)
+	}
+	proto.Reset(reply.(proto.Message))
+	proto.Merge(reply.(proto.Message), answer)
+	return nil
+}
+
+func (s *Server) serve(ctx context.Context, method string, request proto.Message) (proto.Message, error) {
+	if strings.HasPrefix(method, "/kaji.api.v1.ResourceService/") {
+		return s.generic(ctx, request)
+	}
+	k, verb, subresource, err := find(method)
+	if err != nil {
+		return nil, err
+	}
+	return s.do(ctx, k, verb, subresource, request)
+}
+
+func (s *Server) do(ctx context.Context, k *kind.Kind, verb metav1.Verb, subresource string, request proto.Message) (proto.Message, error) {
+	if err := s.intercepted(ctx, k, verb, subresource, request); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch r := request.(type) {
+	case *metav1.GetRequest:
+		if subresource == "scale" {
+			return s.getScale(k, r.GetNamespace(), r.GetName())
+		}
+		return s.lookup(k, r.GetNamespace(), r.GetName())
+	case *metav1.ListRequest:
+		return s.list(k, r)
+	case *metav1.PatchRequest:
+		return s.patch(k, r)
+	case *metav1.DeleteRequest:
+		return s.delete(k, r)
+	case *corev1.BindPodsRequest:
+		return s.bind(r), nil
+	}
+	if subresource == "scale" {
+		return s.updateScale(k, request)
+	}
+	object, dryRun := body(request)
+	if object == nil {
+		return nil, apierror.BadRequest("no object given")
+	}
+	switch {
+	case verb == metav1.Verb_VERB_CREATE && subresource == "":
+		return s.create(k, object, dryRun)
+	case verb == metav1.Verb_VERB_UPDATE:
+		return s.update(k, object, subresource, dryRun)
+	}
+	return nil, apierror.Unimplemented(fmt.Sprintf("the API in memory does not serve %s %s of %s", verb, subresource, k))
+}
+
+func (s *Server) intercepted(ctx context.Context, k *kind.Kind, verb metav1.Verb, subresource string, request proto.Message) error {
+	s.mu.Lock()
+	interceptors := s.interceptors
+	s.mu.Unlock()
+	if len(interceptors) == 0 {
+		return nil
+	}
+	call := Call{Kind: k, Verb: verb, Subresource: subresource}
+	if named, ok := request.(interface{ GetName() string }); ok {
+		call.Name = named.GetName()
+	}
+	if scoped, ok := request.(interface{ GetNamespace() string }); ok {
+		call.Namespace = scoped.GetNamespace()
+	}
+	if object, _ := body(request); object != nil {
+		call.Object = object
+		call.Namespace, call.Name = object.GetMetadata().GetNamespace(), object.GetMetadata().GetName()
+	}
+	for _, f := range interceptors {
+		if err := f(ctx, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find tells what a method of a typed service does.
+func find(method string) (*kind.Kind, metav1.Verb, string, error) {
+	service, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	for _, k := range kind.All() {
+		if string(k.Service) != service {
+			continue
+		}
+		if m := k.ServiceDescriptor().Methods().ByName(protoreflect.Name(name)); m != nil {
+			o := kind.MethodOptions(m)
+			return k, o.GetVerb(), o.GetSubresource(), nil
+		}
+	}
+	return nil, 0, "", apierror.Unimplemented("the API in memory does not serve " + method)
+}
+
+// body takes the object out of a create or update request.
+func body(request proto.Message) (object kind.Object, dryRun bool) {
+	m := request.ProtoReflect()
+	field := m.Descriptor().Fields().ByName("object")
+	if field == nil || !m.Has(field) {
+		return nil, false
+	}
+	object, _ = m.Get(field).Message().Interface().(kind.Object)
+	if field := m.Descriptor().Fields().ByName("options"); field != nil {
+		if o, ok := m.Get(field).Message().Interface().(interface{ GetDryRun() []string }); ok {
+			dryRun = len(o.GetDryRun()) > 0
+		}
+	}
+	return object, dryRun
+}

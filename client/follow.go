@@ -1,0 +1,144 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+
+	"kaji.dev/kaji/apierror"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Waits between attempts. A watch that has run for a while starts over at the shortest.
+const (
+	followBase = 50 * time.Millisecond
+	followMost = 10 * time.Second
+	steady     = 5 * time.Second
+)
+
+// Watches end after 5 to 10 minutes, so that a server that was restarted gets its share of them again.
+const (
+	watchLeast = 5 * time.Minute
+	watchMore  = 5 * time.Minute
+	watchGrace = 30 * time.Second
+)
+
+// follow lists and watches until ctx ends.
+func (i *Informer[T]) follow(ctx context.Context) {
+	backoff := retry{base: followBase, most: followMost}
+	failures := 0
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := i.listAndWatch(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > steady {
+			failures = 0
+		}
+		failures++
+		switch {
+		case err == nil || errors.Is(err, io.EOF):
+			i.log.Trace("watch ended", "revision", i.revision)
+		case apierror.IsExpired(err):
+			i.log.Info("revision expired, listing again", "revision", i.revision)
+			i.revision = ""
+		default:
+			i.log.Warn("watch failed", "error", err, "revision", i.revision, "attempt", failures)
+		}
+		pause(ctx, max(jitter(backoff.delay(failures)), retryAfter(err)))
+	}
+}
+
+func (i *Informer[T]) listAndWatch(ctx context.Context) error {
+	if i.revision == "" {
+		if err := i.list(ctx); err != nil {
+			return err
+		}
+	}
+	return i.watch(ctx)
+}
+
+// list reads every page at one revision. The cache changes only when all pages are there.
+func (i *Informer[T]) list(ctx context.Context) error {
+	var objects []T
+	options := &metav1.ListOptions{
+		LabelSelector: i.options.LabelSelector,
+		FieldSelector: i.options.FieldSelector,
+		Limit:         i.options.PageSize,
+	}
+	for {
+		page, meta, err := i.resource.List(ctx, i.options.Namespace, options)
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			i.transform(o)
+		}
+		objects = append(objects, page...)
+		if meta.GetContinue() == "" {
+			i.replace(objects)
+			i.revision = meta.GetResourceVersion()
+			if !i.HasSynced() {
+				close(i.synced)
+			}
+			return nil
+		}
+		options = proto.CloneOf(options)
+		options.Continue = meta.GetContinue()
+	}
+}
+
+func (i *Informer[T]) watch(ctx context.Context) error {
+	timeout := watchLeast + rand.N(watchMore)
+	// Should the server not keep to the timeout, the client does.
+	ctx, cancel := context.WithTimeout(ctx, timeout+watchGrace)
+	defer cancel()
+	w, err := i.resource.Watch(ctx, i.options.Namespace, &metav1.ListOptions{
+		LabelSelector:       i.options.LabelSelector,
+		FieldSelector:       i.options.FieldSelector,
+		ResourceVersion:     i.revision,
+		AllowWatchBookmarks: true,
+		TimeoutSeconds:      proto.Int64(int64(timeout / time.Second)),
+	})
+	if err != nil {
+		return err
+	}
+	defer w.Stop()
+	for {
+		event, err := w.Recv()
+		if err != nil {
+			return err
+		}
+		i.apply(event)
+	}
+}
+
+func (i *Informer[T]) apply(event Event[T]) {
+	switch event.Type {
+	case metav1.EventType_EVENT_TYPE_ADDED, metav1.EventType_EVENT_TYPE_MODIFIED:
+		i.transform(event.Object)
+		i.mu.Lock()
+		i.put(event.Object)
+		i.mu.Unlock()
+	case metav1.EventType_EVENT_TYPE_DELETED:
+		i.transform(event.Object)
+		i.mu.Lock()
+		i.remove(keyOf(event.Object), &event.Object)
+		i.mu.Unlock()
+	}
+	if revision := event.Object.GetMetadata().GetResourceVersion(); revision != "" {
+		i.revision = revision
+	}
+}
+
+func (i *Informer[T]) transform(o T) {
+	if i.options.Transform != nil {
+		i.options.Transform(o)
+	}
+}
