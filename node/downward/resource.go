@@ -34,12 +34,12 @@ func Resource(pod *corev1.Pod, container *corev1.Container, sel *corev1.Resource
 	if side == "limits" {
 		amount, err = limit(pod, container, name, info)
 	} else {
-		amount, err = parse(container.GetResources().GetRequests()[name])
+		amount, err = Quantity(container.GetResources().GetRequests()[name])
 	}
 	if err != nil {
 		return "", fmt.Errorf("resourceFieldRef %s of container %q: %w", sel.GetResource(), container.GetName(), err)
 	}
-	divisor, err := parse(sel.GetDivisor())
+	divisor, err := Quantity(sel.GetDivisor())
 	if err != nil {
 		return "", fmt.Errorf("resourceFieldRef: divisor: %w", err)
 	}
@@ -65,7 +65,7 @@ func readable(name string) bool {
 
 func limit(pod *corev1.Pod, c *corev1.Container, name string, info PodInfo) (resource.Quantity, error) {
 	for _, of := range []map[string]*metav1.Quantity{c.GetResources().GetLimits(), pod.GetSpec().GetResources().GetLimits()} {
-		q, err := parse(of[name])
+		q, err := Quantity(of[name])
 		if err != nil {
 			return q, err
 		}
@@ -79,8 +79,8 @@ func limit(pod *corev1.Pod, c *corev1.Container, name string, info PodInfo) (res
 	return info.Allocatable[name], nil
 }
 
-// parse reads a message as a quantity; an unset one is zero.
-func parse(q *metav1.Quantity) (resource.Quantity, error) {
+// Quantity reads a message as a quantity; an unset one is zero.
+func Quantity(q *metav1.Quantity) (resource.Quantity, error) {
 	if q.GetString_() == "" {
 		return resource.Quantity{}, nil
 	}
