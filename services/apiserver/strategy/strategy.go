@@ -1,0 +1,146 @@
+// Package strategy holds what differs between kinds when the API server writes an object: the
+// defaults it fills in, the rules an object must keep, what may not change later, and which fields
+// nothing in Kaji acts on yet. The rules are Kubernetes' v1.37 for the kinds that exist here, with
+// field paths written the way Kubernetes writes them (spec.containers[0].image).
+//
+// The package knows no store, no clock and no network: every function looks only at its arguments,
+// so all of them may be called concurrently on different objects. Generation, uid, timestamps,
+// resourceVersion and generateName belong to the registry, and so does keeping spec and status apart.
+package strategy
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"kaji.dev/kaji/apierror"
+	"kaji.dev/kaji/kind"
+)
+
+// Strategy is what the registry asks of one kind. No function of a Strategy made by For is nil.
+//
+// On create the registry calls Default, PrepareCreate, Validate; on update Default, PrepareUpdate,
+// Validate, ValidateUpdate; on a write of the status sub-resource only ValidateStatusUpdate.
+type Strategy struct {
+	// Default fills in what the user left out.
+	Default func(obj kind.Object)
+	// Validate returns every violation of obj, looked at alone.
+	Validate func(obj kind.Object) []apierror.FieldViolation
+	// ValidateUpdate returns every change from old to new that is not allowed.
+	ValidateUpdate func(new, old kind.Object) []apierror.FieldViolation
+	// ValidateStatusUpdate returns every violation in a new status; the rest of new equals old.
+	ValidateStatusUpdate func(new, old kind.Object) []apierror.FieldViolation
+	// PrepareCreate clears what a user may not set and computes what follows from the spec.
+	PrepareCreate func(obj kind.Object)
+	// PrepareUpdate carries over from old what a user may leave out, and computes the rest again.
+	PrepareUpdate func(new, old kind.Object)
+	// Warnings names the fields set in obj that nothing acts on, one sentence each.
+	Warnings func(obj kind.Object) []string
+}
+
+// rules are the parts of a Strategy written for one Go type; nil parts do nothing.
+type rules[T kind.Object] struct {
+	name           nameRule
+	defaults       func(obj T)
+	validate       func(obj T) field.ErrorList
+	validateUpdate func(new, old T) field.ErrorList
+	validateStatus func(new, old T) field.ErrorList
+	prepareCreate  func(obj T)
+	prepareUpdate  func(new, old T)
+}
+
+// For returns the strategy of a kind. A kind that has none of its own gets the rules that hold for
+// every object: those of its metadata.
+func For(k *kind.Kind) Strategy {
+	switch k.Message {
+	case "kaji.core.v1.Pod":
+		return assemble(k, podRules())
+	case "kaji.core.v1.Node":
+		return assemble(k, nodeRules())
+	case "kaji.core.v1.Namespace":
+		return assemble(k, namespaceRules())
+	case "kaji.core.v1.ConfigMap":
+		return assemble(k, configMapRules())
+	case "kaji.core.v1.Secret":
+		return assemble(k, secretRules())
+	case "kaji.core.v1.ServiceAccount":
+		return assemble(k, serviceAccountRules())
+	case "kaji.core.v1.Event":
+		return assemble(k, eventRules())
+	case "kaji.core.v1.Service":
+		return assemble(k, serviceRules())
+	case "kaji.apps.v1.Deployment":
+		return assemble(k, deploymentRules())
+	case "kaji.apps.v1.ReplicaSet":
+		return assemble(k, replicaSetRules())
+	case "kaji.coordination.v1.Lease":
+		return assemble(k, leaseRules())
+	case "kaji.node.v1.RuntimeClass":
+		return assemble(k, runtimeClassRules())
+	default:
+		return assemble(k, rules[kind.Object]{})
+	}
+}
+
+// assemble wraps the rules of one type, adding those of metadata.
+func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
+	name := r.name
+	if name == nil {
+		name = subdomainName
+	}
+	namespaced := k.Options.GetNamespaced()
+	unsupported := unsupportedOf(protoreflect.FullName(k.Message))
+	return Strategy{
+		Default: func(obj kind.Object) {
+			if r.defaults != nil {
+				r.defaults(obj.(T))
+			}
+		},
+		Validate: func(obj kind.Object) []apierror.FieldViolation {
+			errs := validateMetadata(kind.Metadata(obj), namespaced, name, field.NewPath("metadata"))
+			if r.validate != nil {
+				errs = append(errs, r.validate(obj.(T))...)
+			}
+			return violations(errs)
+		},
+		ValidateUpdate: func(new, old kind.Object) []apierror.FieldViolation {
+			errs := validateMetadataUpdate(kind.Metadata(new), kind.Metadata(old), field.NewPath("metadata"))
+			if r.validateUpdate != nil {
+				errs = append(errs, r.validateUpdate(new.(T), old.(T))...)
+			}
+			return violations(errs)
+		},
+		ValidateStatusUpdate: func(new, old kind.Object) []apierror.FieldViolation {
+			errs := validateMetadataUpdate(kind.Metadata(new), kind.Metadata(old), field.NewPath("metadata"))
+			if r.validateStatus != nil {
+				errs = append(errs, r.validateStatus(new.(T), old.(T))...)
+			}
+			return violations(errs)
+		},
+		PrepareCreate: func(obj kind.Object) {
+			if r.prepareCreate != nil {
+				r.prepareCreate(obj.(T))
+			}
+		},
+		PrepareUpdate: func(new, old kind.Object) {
+			if r.prepareUpdate != nil {
+				r.prepareUpdate(new.(T), old.(T))
+			}
+		},
+		Warnings: func(obj kind.Object) []string {
+			return unsupported.warnings(obj)
+		},
+	}
+}
+
+// violations turns Kubernetes' field errors into the API's own.
+func violations(errs field.ErrorList) []apierror.FieldViolation {
+	if len(errs) == 0 {
+		return nil
+	}
+	out := make([]apierror.FieldViolation, len(errs))
+	for i, e := range errs {
+		out[i] = apierror.FieldViolation{Field: e.Field, Description: e.ErrorBody(), Reason: string(e.Type)}
+	}
+	return out
+}
