@@ -59,7 +59,21 @@ func CNIBinDir() (string, error) {
 
 // Install installs the missing packages with apt-get. progress is told what is being done.
 func Install(ctx context.Context, progress func(string)) error {
-	missing := Missing()
+	return installPackages(ctx, Missing(), progress)
+}
+
+// Busybox is where Debian's busybox-static puts its program; InstallBusybox brings it.
+const Busybox = "/bin/busybox"
+
+// InstallBusybox installs busybox-static when there is no busybox.
+func InstallBusybox(ctx context.Context, progress func(string)) error {
+	if _, err := os.Stat(Busybox); err == nil {
+		return nil
+	}
+	return installPackages(ctx, []string{"busybox-static"}, progress)
+}
+
+func installPackages(ctx context.Context, missing []string, progress func(string)) error {
 	if len(missing) == 0 {
 		return nil
 	}

@@ -76,14 +76,14 @@ func Build(s Spec) (v1.Image, error) {
 	return mutate.ConfigFile(img, config)
 }
 
-// Binary makes the image of one static executable, which is its entry point.
-func Binary(executable string, user string) (v1.Image, error) {
+// Binary is the spec of an image of one static executable, which is its entry point.
+func Binary(executable, user string) (Spec, error) {
 	b, err := os.ReadFile(executable)
 	if err != nil {
-		return nil, err
+		return Spec{}, err
 	}
 	name := "/" + path.Base(executable)
-	return Build(Spec{Files: map[string]File{name: {Data: b, Mode: 0o755}}, Entrypoint: []string{name}, User: user})
+	return Spec{Files: map[string]File{name: {Data: b, Mode: 0o755}}, Entrypoint: []string{name}, User: user}, nil
 }
 
 func layerTar(files map[string]File) ([]byte, error) {

@@ -28,6 +28,8 @@ type Process struct {
 	Env []string
 	// StopTimeout is how long it may take to end after SIGTERM before SIGKILL; 0 means 20 s.
 	StopTimeout time.Duration
+	// Keep leaves it running when the supervisor ends; see Stop.
+	Keep bool
 	// Ready, when set, is waited for before the next process is started for the first time: a path that appears.
 	Ready string
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ type Supervisor struct {
 // ErrRunning says that another supervisor has the directory.
 var ErrRunning = errors.New("a supervisor is running already")
 
-// Run keeps the processes running until ctx ends, then stops them, the last one first.
+// Run keeps the processes running until ctx ends, then stops them, the last one first, but for those to be kept.
 func (s *Supervisor) Run(ctx context.Context, processes []Process) error {
 	for _, d := range []string{s.RunDir, s.LogDir} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -129,7 +130,9 @@ func (s *Supervisor) keep(ctx context.Context, p Process) {
 		}
 		select {
 		case <-ctx.Done():
-			s.stop(p, i, ended, log)
+			if !p.Keep {
+				s.stop(p, i, ended, log)
+			}
 			return
 		case err := <-ended:
 			if time.Since(began) > steady {
@@ -210,11 +213,12 @@ func lock(path string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// Stop ends the supervisor of a directory, which stops its processes. It returns when all have ended.
-func Stop(runDir string, timeout time.Duration) error {
+// Stop ends the supervisor of a directory, which stops its processes, and then any whose supervisor was gone,
+// but for those named in keep. It returns when all have ended.
+func Stop(runDir string, timeout time.Duration, keep ...string) error {
 	i, ok := readPID(runDir, own)
 	if !ok {
-		return stopOrphans(runDir, timeout)
+		return stopOrphans(runDir, timeout, keep)
 	}
 	if err := i.signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -222,11 +226,11 @@ func Stop(runDir string, timeout time.Duration) error {
 	if !i.wait(timeout) {
 		return fmt.Errorf("the supervisor (pid %d) did not end within %v", i.pid, timeout)
 	}
-	return stopOrphans(runDir, timeout)
+	return stopOrphans(runDir, timeout, keep)
 }
 
 // stopOrphans stops processes whose supervisor is gone.
-func stopOrphans(runDir string, timeout time.Duration) error {
+func stopOrphans(runDir string, timeout time.Duration, keep []string) error {
 	files, err := filepath.Glob(filepath.Join(runDir, "*.pid"))
 	if err != nil {
 		return err
@@ -236,8 +240,11 @@ func stopOrphans(runDir string, timeout time.Duration) error {
 	for n, f := range files {
 		name := filepath.Base(f[:len(f)-len(".pid")])
 		i, ok := readPID(runDir, name)
-		if !ok {
+		switch {
+		case !ok:
 			os.Remove(f)
+			continue
+		case slices.Contains(keep, name):
 			continue
 		}
 		wg.Go(func() {

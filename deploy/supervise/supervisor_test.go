@@ -150,3 +150,26 @@ func TestPidOfAnotherProcessIsNotTrusted(t *testing.T) {
 		t.Error("a pid with another start time was taken for the process")
 	}
 }
+
+func TestKeptProcessOutlivesTheSupervisorUntilStop(t *testing.T) {
+	dir := t.TempDir()
+	a, b := sleeper("a"), sleeper("b")
+	a.Keep = true
+	f := run(t, dir, a, b)
+	until(t, "b runs", func() bool { return Running(f.s.RunDir)["b"] != 0 })
+	if err := f.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if left := Running(f.s.RunDir); left["a"] == 0 || len(left) != 1 {
+		t.Fatalf("running: %v, want a alone", left)
+	}
+	if err := Stop(f.s.RunDir, 10*time.Second, "a"); err != nil || Running(f.s.RunDir)["a"] == 0 {
+		t.Errorf("a was not kept (%v)", err)
+	}
+	if err := Stop(f.s.RunDir, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if left := Running(f.s.RunDir); len(left) != 0 {
+		t.Errorf("left running: %v", left)
+	}
+}

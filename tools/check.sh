@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Everything that can be found out without running the tests. Says all that is wrong before it fails.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=()
+step() { echo "== $1"; shift; "$@" || failed+=("$1 $*"); }
+
+formatted() {
+  local out
+  out=$(gofmt -l $(git ls-files '*.go' | grep -v '^gen/'))
+  [ -z "$out" ] || { echo "not formatted:"; echo "$out"; return 1; }
+}
+generated() {
+  local before after
+  before=$(find gen proto -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  ./tools/gen.sh || return 1
+  after=$(find gen proto -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  [ "$before" = "$after" ] || { echo "gen/ or the format of proto/ is out of date: run go tool task gen"; git status --short gen proto; return 1; }
+}
+breaking() {
+  local landed=.ci/landed
+  if [ ! -f $landed ]; then
+    echo "no landed main to compare with yet"
+    return 0
+  fi
+  local base
+  base=$(cat $landed)
+  rm -rf .protodeps/landed && mkdir -p .protodeps/landed
+  git archive "$base" proto | tar -x -C .protodeps/landed || { echo "the landed commit $base is not in this clone"; return 1; }
+  "$(./tools/tool.sh buf)" build .protodeps/landed/proto -o .protodeps/landed.binpb --as-file-descriptor-set 2>/dev/null ||
+    "$(./tools/tool.sh buf)" build proto -o /dev/null || return 1
+  "$(./tools/tool.sh buf)" breaking proto --against .protodeps/landed.binpb
+}
+
+step "gofmt" formatted
+step "go vet" go vet ./...
+step "generated code" generated
+step "buf lint" bash -c '"$(./tools/tool.sh buf)" lint'
+step "buf breaking" breaking
+step "golangci-lint" bash -c '"$(./tools/tool.sh golangci-lint)" run ./...'
+if [ ${#failed[@]} -gt 0 ]; then
+  printf '\nfailed: %s\n' "${failed[@]}"
+  exit 1
+fi

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Generates gen/ from proto/. buf comes from its own module under tools/buf, so that the main module stays small;
+# validate.proto comes from the Go module cache, since buf's registry is not needed and may not be reachable.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+./tools/protodeps.sh
+buf=$(./tools/tool.sh buf)
+"$buf" format -w proto
+rm -rf gen
+"$buf" generate
