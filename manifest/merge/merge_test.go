@@ -1,6 +1,7 @@
 package merge_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -150,6 +151,10 @@ func TestLikeKubernetes(t *testing.T) {
 		theirs, err := strategicpatch.StrategicMergePatchUsingLookupPatchMeta(text(current), patch, lookup)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if bytes.Contains(theirs, []byte(`"$`)) {
+			// Kubernetes leaves directives in the object when the list they are for is not there.
+			t.Skip()
 		}
 		var want any
 		if err := json.Unmarshal(theirs, &want); err != nil {
