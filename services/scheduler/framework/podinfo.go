@@ -29,7 +29,7 @@ type PodInfo struct {
 	PreferredAffinity     []WeightedAffinityTerm
 	PreferredAntiAffinity []WeightedAffinityTerm
 
-	// OwnerKey stands for the controller that made the pod (a hash of its uid); zero for pods on their own.
+	// OwnerKey stands for the controller that keeps replicas of the pod (a hash of its uid): a ReplicaSet, StatefulSet or ReplicationController. Zero for other pods.
 	OwnerKey uint64
 }
 
@@ -53,7 +53,7 @@ func NewPodInfo(pod *corev1.Pod) *PodInfo {
 		p.PreferredAntiAffinity = weightedTerms(p, a.GetPreferredDuringSchedulingIgnoredDuringExecution())
 	}
 	for _, o := range meta.GetOwnerReferences() {
-		if o.GetController() {
+		if o.GetController() && (o.GetKind() == "ReplicaSet" || o.GetKind() == "StatefulSet" || o.GetKind() == "ReplicationController") {
 			p.OwnerKey = hash64(o.GetUid())
 		}
 	}

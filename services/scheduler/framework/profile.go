@@ -90,10 +90,17 @@ func (pr *Profile) Helps(plugin string, p *PodInfo, c *Change) bool {
 	})
 }
 
+// Limit is a set of nodes outside of which a pod cannot fit.
+type Limit struct {
+	// Names of the nodes.
+	Names []string
+	// Plugins that set the limit.
+	Plugins []string
+}
+
 // RunPreFilter runs the PreFilter plugins. It returns the only nodes that can fit, nil for all; and a rejection or failure that ends the decision.
-func (pr *Profile) RunPreFilter(state *CycleState, p *PodInfo, cluster *Snapshot) ([]string, *Status) {
-	var only []string
-	limited := false
+func (pr *Profile) RunPreFilter(state *CycleState, p *PodInfo, cluster *Snapshot) (*Limit, *Status) {
+	var limit *Limit
 	for _, plugin := range pr.PreFilter {
 		names, s := plugin.PreFilter(state, p, cluster)
 		switch s.GetCode() {
@@ -106,16 +113,14 @@ func (pr *Profile) RunPreFilter(state *CycleState, p *PodInfo, cluster *Snapshot
 		if names == nil {
 			continue
 		}
-		if !limited {
-			only, limited = names, true
-			continue
+		if limit == nil {
+			limit = &Limit{Names: names}
+		} else {
+			limit.Names = slices.DeleteFunc(slices.Clone(limit.Names), func(n string) bool { return !slices.Contains(names, n) })
 		}
-		only = slices.DeleteFunc(slices.Clone(only), func(n string) bool { return !slices.Contains(names, n) })
+		limit.Plugins = append(limit.Plugins, plugin.Name())
 	}
-	if limited && only == nil {
-		only = []string{}
-	}
-	return only, nil
+	return limit, nil
 }
 
 // Filters returns the Filter plugins that have something to say after RunPreFilter, appended to into.
