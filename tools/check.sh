@@ -17,19 +17,19 @@ generated() {
   after=$(find gen proto -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
   [ "$before" = "$after" ] || { echo "gen/ or the format of proto/ is out of date: run go tool task gen"; git status --short gen proto; return 1; }
 }
+# breaking compares the contract with the one that landed last, whose commit .ci/landed names. It also covers what
+# is in the Raft log and in snapshots.
 breaking() {
-  local landed=.ci/landed
+  local landed=.ci/landed base
   if [ ! -f $landed ]; then
-    echo "no landed main to compare with yet"
+    echo "nothing has landed yet"
     return 0
   fi
-  local base
   base=$(cat $landed)
-  rm -rf .protodeps/landed && mkdir -p .protodeps/landed
-  git archive "$base" proto | tar -x -C .protodeps/landed || { echo "the landed commit $base is not in this clone"; return 1; }
-  "$(./tools/tool.sh buf)" build .protodeps/landed/proto -o .protodeps/landed.binpb --as-file-descriptor-set 2>/dev/null ||
-    "$(./tools/tool.sh buf)" build proto -o /dev/null || return 1
-  "$(./tools/tool.sh buf)" breaking proto --against .protodeps/landed.binpb
+  rm -rf .landed && mkdir .landed
+  git archive "$base" proto buf.yaml | tar -x -C .landed || { echo "the landed commit $base is not in this clone"; return 1; }
+  cp -r .protodeps .landed/
+  "$(./tools/tool.sh buf)" breaking --against .landed
 }
 
 step "gofmt" formatted

@@ -188,14 +188,15 @@ func (s *Supervisor) stop(p Process, i instance, ended <-chan error, log hclog.L
 	_ = i.signal(unix.SIGTERM)
 	t := time.NewTimer(timeout)
 	defer t.Stop()
+	var how error
 	select {
-	case <-ended:
+	case how = <-ended:
 	case <-t.C:
 		log.Warn("did not end in time; killing it", "after", timeout)
 		_ = i.signal(unix.SIGKILL)
-		<-ended
+		how = <-ended
 	}
-	log.Info("stopped")
+	log.Info("stopped", "status", how)
 }
 
 func lock(path string) (unlock func(), err error) {

@@ -101,9 +101,9 @@ func (l *ledger) check(t *testing.T) {
 func TestKillEveryProcess(t *testing.T) {
 	c := up(t, "--separate", "--members=3", "--nodes=2")
 	v1 := c.image("1")
-	c.apply(c.webManifest())
+	manifest := strings.ReplaceAll(c.webManifest(), "replicas: 3", "replicas: 4")
+	c.apply(manifest)
 	c.apply(fmt.Sprintf(bystander, v1))
-	c.kaji("scale", "deployment/web", "--replicas=4")
 	c.kaji("rollout", "status", "deployment/web", "--timeout=3m")
 	c.kaji("rollout", "status", "deployment/steady", "--timeout=3m")
 	steady := c.steadyContainers()
@@ -116,7 +116,7 @@ func TestKillEveryProcess(t *testing.T) {
 		t.Run(victim, func(t *testing.T) {
 			c := c.in(t)
 			greeting := "after-" + victim
-			c.kaji("set", "env", "deployment/web", "GREETING="+greeting)
+			c.apply(strings.ReplaceAll(manifest, "value: hello", "value: "+greeting))
 			until(t, "the update has begun", func() error { return c.someServe(greeting) })
 			c.kill(victim)
 			until(t, "the update ends right", func() error { return c.serves(4, greeting) })
