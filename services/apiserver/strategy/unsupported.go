@@ -2,21 +2,70 @@ package strategy
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// gaps lists, for a message, fields that are stored and served but that nothing in Kaji acts on yet, with what
-// becomes of them. Paths are written in JSON names from the message on; elements of lists and maps are meant by
-// the name of the list. A path to a message covers everything below it.
-//
-// docs/compatibility.md is generated from this table (tools/compatibility). Whoever makes one of these fields
-// work deletes its line.
-type gap struct {
-	path string
-	why  string
+// Gap is a field that is stored and served but that nothing in Kaji acts on yet.
+type Gap struct {
+	// Message and Field name it, as in the proto file. It counts wherever the message appears.
+	Message protoreflect.FullName
+	Field   protoreflect.Name
+	// Why says what does not happen.
+	Why string
+	// Fine are values that ask for nothing beyond what happens anyhow, defaults among them: they give no warning.
+	Fine []string
 }
 
-func gapsOf(m protoreflect.FullName) []gap { return nil }
+// Unsupported returns every gap. docs/compatibility.md is made from it, by tools/compatibility. Whoever makes
+// one of these fields work deletes its line.
+func Unsupported() []Gap {
+	const (
+		core     = "kaji.core.v1."
+		noDevice = "devices are not allocated to pods yet"
+		noVolume = "volumes from storage outside the node cannot be mounted yet; the pod would wait for it"
+		windows  = "there are no Windows nodes"
+	)
+	gaps := []Gap{
+		{core + "PodSpec", "ephemeral_containers", "there is no way yet to add a container to a running pod", nil},
+		{core + "PodSpec", "resource_claims", noDevice, nil},
+		{core + "PodSpec", "priority_class_name", "there are no priority classes yet but the two built in; the priority is 0", []string{"system-cluster-critical", "system-node-critical"}},
+		{core + "PodSpec", "preemption_policy", "the scheduler does not preempt pods yet", []string{"PreemptLowerPriority", "Never"}},
+		{core + "PodSpec", "enable_service_links", "services are not told to containers by environment variables yet", []string{"true", "false"}},
+		{core + "PodSpec", "automount_service_account_token", "service account tokens are not issued yet, so none is mounted", []string{"false"}},
+		{core + "PodSpec", "scheduling_group", "pods are scheduled one by one, not in groups", nil},
+		{core + "PodSpec", "eviction_responders", "evictions are not announced to responders", nil},
+		{core + "PodOS", "name", windows, []string{"linux"}},
+		{core + "Container", "resize_policy", "resources of running containers cannot be changed yet", nil},
+		{core + "Container", "volume_devices", "raw block volumes are not supported", nil},
+		{core + "ResourceRequirements", "claims", noDevice, nil},
+		{core + "PodSecurityContext", "windows_options", windows, nil},
+		{core + "SecurityContext", "windows_options", windows, nil},
+		{core + "PodSecurityContext", "fs_group_change_policy", "ownership is always set on the whole volume", []string{"Always"}},
+		{core + "PodSecurityContext", "se_linux_change_policy", "volumes are always relabelled by the runtime", []string{"Recursive"}},
+		{core + "VolumeProjection", "service_account_token", "service account tokens are not issued yet", nil},
+		{core + "VolumeProjection", "cluster_trust_bundle", "there are no ClusterTrustBundles yet", nil},
+		{core + "VolumeProjection", "pod_certificate", "certificates are not issued to pods yet", nil},
+		{core + "VolumeSource", "image", "images cannot be mounted as volumes yet; the pod would wait for it", nil},
+		{core + "VolumeSource", "persistent_volume_claim", "there are no PersistentVolumeClaims yet; the pod would wait for it", nil},
+		{core + "VolumeSource", "ephemeral", "there are no PersistentVolumeClaims yet; the pod would wait for it", nil},
+		{core + "VolumeSource", "csi", "CSI drivers are not called yet; the pod would wait for it", nil},
+		{core + "VolumeSource", "git_repo", "Kubernetes has given it up, and Kaji never had it; clone in an init container", nil},
 
-type warner struct{}
+		{core + "Service", "spec", "nothing gives services addresses or routes traffic to their pods yet", nil},
+		{core + "ServiceAccount", "secrets", "service account tokens are not issued yet", nil},
+		{core + "ServiceAccount", "image_pull_secrets", "pods do not inherit them; name them in spec.imagePullSecrets of the pod", nil},
+		{core + "ServiceAccount", "automount_service_account_token", "service account tokens are not issued yet, so none is mounted", []string{"false"}},
 
-func unsupportedOf(protoreflect.FullName) *warner { return &warner{} }
+		{core + "NodeSpec", "config_source", "agents are configured where they run", nil},
+		{core + "NodeSpec", "external_id", "it was replaced by providerID", nil},
+		{core + "NodeSpec", "pod_preemption_policy", "resources of running containers cannot be changed yet", nil},
 
-func (*warner) warnings(any) []string { return nil }
+		{"kaji.coordination.v1.LeaseSpec", "strategy", "leader election is not coordinated: the first to write the Lease leads", nil},
+		{"kaji.coordination.v1.LeaseSpec", "preferred_holder", "leader election is not coordinated: the first to write the Lease leads", nil},
+	}
+	for _, remote := range []protoreflect.Name{
+		"gce_persistent_disk", "aws_elastic_block_store", "nfs", "iscsi", "glusterfs", "rbd", "flex_volume", "cinder", "cephfs",
+		"flocker", "fc", "azure_file", "vsphere_volume", "quobyte", "azure_disk", "photon_persistent_disk", "portworx_volume",
+		"scale_io", "storageos",
+	} {
+		gaps = append(gaps, Gap{core + "VolumeSource", remote, noVolume, nil})
+	}
+	return gaps
+}
