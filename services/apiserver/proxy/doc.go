@@ -1,0 +1,6 @@
+// Package proxy passes calls on to those who can answer them: logs and exec to the node that runs the pod,
+// questions about scheduling to the leading scheduler.
+//
+// It owns finding the other side, the mutual TLS to it, and passing messages both ways until one side ends. It
+// decides nothing but what it must to find the container. Handlers may run concurrently.
+package proxy

@@ -1,0 +1,172 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"kaji.dev/kaji/apierror"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore"
+	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/frame"
+	"kaji.dev/kaji/services/apiserver/watchcache"
+)
+
+// listing is a part of a collection, encoded.
+type listing struct {
+	meta  *metav1.ListMeta
+	items [][]byte
+}
+
+func (l *listing) frame(typeURL string) (*frame.Message, error) {
+	meta, err := proto.Marshal(l.meta)
+	if err != nil {
+		return nil, err
+	}
+	return frame.List(meta, typeURL, l.items), nil
+}
+
+// continuation is what a continue token says: where to go on, and the revision of the whole list.
+type continuation struct {
+	Revision int64  `json:"rv"`
+	From     string `json:"from"`
+}
+
+func (c continuation) token() string {
+	b, _ := json.Marshal(c) // cannot fail: a number and a string
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func parseContinue(token, prefix string) (continuation, error) {
+	var c continuation
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil || c.Revision <= 0 || !strings.HasPrefix(c.From, prefix) {
+		return c, apierror.BadRequest("the continue token is not one that this list gave out",
+			apierror.FieldViolation{Field: "options.continue", Description: "must come from a list of the same collection"})
+	}
+	return c, nil
+}
+
+func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing, error) {
+	o := req.GetOptions()
+	if err := r.authorize(ctx, authz.Attributes{
+		Verb: metav1.Verb_VERB_LIST, Namespace: req.GetNamespace(), FieldSelector: o.GetFieldSelector(),
+	}); err != nil {
+		return nil, err
+	}
+	if req.GetNamespace() != "" && !r.kind.Namespaced() {
+		return nil, apierror.BadRequest(r.kind.String() + " live in no namespace; the request names one")
+	}
+	s, err := watchcache.NewSelection(r.kind, req.GetNamespace(), o.GetLabelSelector(), o.GetFieldSelector())
+	if err != nil {
+		return nil, err
+	}
+	limit := int(o.GetLimit())
+	if limit < 0 {
+		return nil, apierror.BadRequest("limit is negative", apierror.FieldViolation{Field: "options.limit", Description: "must not be negative"})
+	}
+	switch {
+	case o.GetContinue() != "":
+		if v := o.GetResourceVersion(); v != "" && v != "0" {
+			return nil, apierror.BadRequest("resourceVersion cannot be set together with continue")
+		}
+		c, err := parseContinue(o.GetContinue(), s.Prefix())
+		if err != nil {
+			return nil, err
+		}
+		return r.listAt(ctx, s, c.From, limit, c.Revision)
+	case o.GetResourceVersionMatch() == "Exact":
+		revision, err := parseVersion(o.GetResourceVersion())
+		if err == nil && revision == 0 {
+			err = apierror.BadRequest("resourceVersionMatch Exact needs a resourceVersion")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.listAt(ctx, s, "", limit, revision)
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := r.await(wait, o.GetResourceVersion()); err != nil {
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return nil, err
+		}
+		if v := o.GetResourceVersion(); v != "" {
+			return nil, tooNew(v)
+		}
+		// The watch of the store is late. The store itself is always fresh.
+		newest, err := r.cfg.Caches.Newest(ctx)
+		if err != nil {
+			return nil, storeError(err)
+		}
+		return r.listAt(ctx, s, "", limit, newest)
+	}
+	return listingOf(r.cache.List(s, "", limit)), nil
+}
+
+// listAt lists as of a revision: from the cache when nothing has changed since, otherwise from the store's history.
+func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from string, limit int, revision int64) (*listing, error) {
+	if p, ok := r.cache.ListAt(s, from, limit, revision); ok {
+		return listingOf(p), nil
+	}
+	p := watchcache.Page{Revision: revision, Remaining: -1}
+	if from == "" {
+		from = s.Prefix()
+	}
+	end := raftstore.Prefix([]byte(s.Prefix()))
+	for {
+		req := &storev1.RangeRequest{Key: []byte(from), RangeEnd: end, Revision: revision}
+		if limit > 0 {
+			req.Limit = int64(limit-len(p.Entries)) + 1
+		}
+		resp, err := r.cfg.Store.Range(ctx, req)
+		if err != nil {
+			return nil, storeError(err)
+		}
+		for i, kv := range resp.GetKvs() {
+			e, err := watchcache.NewEntry(r.kind, kv)
+			if err != nil {
+				r.log.Error("undecodable object in the store", "key", string(kv.GetKey()), "error", err)
+				continue
+			}
+			if !s.Matches(e) {
+				continue
+			}
+			if limit > 0 && len(p.Entries) == limit {
+				p.Next = e.Key
+				if s.Everything() {
+					p.Remaining = resp.GetCount() - int64(i)
+				}
+				return listingOf(p), nil
+			}
+			p.Entries = append(p.Entries, e)
+		}
+		if !resp.GetMore() || len(resp.GetKvs()) == 0 {
+			return listingOf(p), nil
+		}
+		from = string(resp.GetKvs()[len(resp.GetKvs())-1].GetKey()) + "\x00"
+	}
+}
+
+func listingOf(p watchcache.Page) *listing {
+	l := &listing{meta: &metav1.ListMeta{ResourceVersion: formatVersion(p.Revision)}, items: make([][]byte, len(p.Entries))}
+	for i, e := range p.Entries {
+		l.items[i] = e.Raw()
+	}
+	if p.Next != "" {
+		l.meta.Continue = continuation{Revision: p.Revision, From: p.Next}.token()
+		if p.Remaining >= 0 {
+			l.meta.RemainingItemCount = &p.Remaining
+		}
+	}
+	return l
+}

@@ -1,0 +1,153 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"kaji.dev/kaji/apierror"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/manifest"
+	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/watchcache"
+)
+
+// patcher turns the JSON of an object into the JSON of what it shall be.
+type patcher func(current []byte) ([]byte, error)
+
+// patch changes a part of an object. A patch that says resourceVersion is refused when the object has another;
+// one that does not is applied anew when the object changed meanwhile.
+func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *result, err error) {
+	start, dry := time.Now(), false
+	defer func() {
+		r.record(ctx, start, "patch", req.GetSubresource(), req.GetNamespace(), req.GetName(), dry, res, err)
+	}()
+	if err := r.authorize(ctx, authz.Attributes{
+		Verb: metav1.Verb_VERB_PATCH, Subresource: req.GetSubresource(), Namespace: req.GetNamespace(), Name: req.GetName(),
+	}); err != nil {
+		return nil, err
+	}
+	if dry, err = dryRun(req.GetOptions()); err != nil {
+		return nil, err
+	}
+	if req.GetSubresource() == statusSubresource && r.status == nil {
+		return nil, apierror.BadRequest(r.kind.String() + " have no status to patch")
+	}
+	apply, err := patcherFor(req)
+	if err != nil {
+		return nil, err
+	}
+	strict := req.GetOptions().GetFieldValidation() == "Strict"
+	var patched kind.Object
+	decide := func(current *watchcache.Entry) (outcome, error) {
+		before, err := manifest.ToJSON(current.Object)
+		if err != nil {
+			return outcome{}, apierror.Internal(err)
+		}
+		after, err := apply(before)
+		if err != nil {
+			return outcome{}, err
+		}
+		if patched, err = manifest.FromJSON(r.kind, after, strict); err != nil {
+			return outcome{}, r.undecodable(req, err)
+		}
+		if m := kind.Metadata(patched); m.Name != req.GetName() || m.Namespace != req.GetNamespace() {
+			return outcome{}, apierror.BadRequest("a patch cannot change the name or namespace of an object")
+		}
+		return r.replace(ctx, patched, current, req.GetSubresource(), dry)
+	}
+	switch req.GetSubresource() {
+	case "", statusSubresource:
+	case scaleSubresource:
+		decide = r.scalePatch(ctx, apply, dry)
+	default:
+		return nil, apierror.BadRequest(fmt.Sprintf("%s have no sub-resource %q that can be patched", r.kind, req.GetSubresource()))
+	}
+	res, err = r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, decide)
+	if err == nil && req.GetSubresource() == "" {
+		r.warn(ctx, patched)
+	}
+	return res, err
+}
+
+func patcherFor(req *metav1.PatchRequest) (patcher, error) {
+	switch req.GetType() {
+	case metav1.PatchType_PATCH_TYPE_UNSPECIFIED, metav1.PatchType_PATCH_TYPE_MERGE:
+		return mergePatch(req.GetPatch())
+	case metav1.PatchType_PATCH_TYPE_JSON:
+		return jsonPatch(req.GetPatch())
+	}
+	return nil, apierror.FailedPrecondition("strategic merge patches are not taken yet; send a JSON merge patch or a JSON patch")
+}
+
+// undecodable says what is wrong with the object that a patch makes.
+func (r *resource) undecodable(req *metav1.PatchRequest, err error) error {
+	var fields manifest.Errors
+	if !errors.As(err, &fields) {
+		return apierror.BadRequest("the patched object cannot be read: " + err.Error()).WithCause(err)
+	}
+	violations := make([]apierror.FieldViolation, len(fields))
+	for i, f := range fields {
+		violations[i] = apierror.FieldViolation{Field: f.Path, Description: f.Message, Reason: "FieldValueInvalid"}
+	}
+	return apierror.Invalid(r.kind.String(), req.GetNamespace(), req.GetName(), violations)
+}
+
+// mergePatch is RFC 7386.
+func mergePatch(patch []byte) (patcher, error) {
+	change, err := parseJSON(patch)
+	if err != nil {
+		return nil, badPatch(err)
+	}
+	if _, ok := change.(map[string]any); !ok {
+		return nil, apierror.BadRequest("a merge patch of an object must be a JSON object")
+	}
+	return func(current []byte) ([]byte, error) {
+		target, err := parseJSON(current)
+		if err != nil {
+			return nil, apierror.Internal(err)
+		}
+		return json.Marshal(merge(target, change))
+	}, nil
+}
+
+func merge(target, change any) any {
+	changes, ok := change.(map[string]any)
+	if !ok {
+		return change
+	}
+	out, ok := target.(map[string]any)
+	if !ok {
+		out = map[string]any{}
+	}
+	for k, v := range changes {
+		if v == nil {
+			delete(out, k)
+			continue
+		}
+		out[k] = merge(out[k], v)
+	}
+	return out
+}
+
+// parseJSON keeps numbers as they are written.
+func parseJSON(b []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if d.More() {
+		return nil, errors.New("there is more after the end of the JSON value")
+	}
+	return v, nil
+}
+
+func badPatch(err error) error {
+	return apierror.BadRequest("the patch is no good: "+err.Error(), apierror.FieldViolation{Field: "patch", Description: err.Error()})
+}

@@ -1,0 +1,143 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"kaji.dev/kaji/apierror"
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/raftstore"
+	"kaji.dev/kaji/services/apiserver/watchcache"
+)
+
+// encode gives the stored form of an object: deterministic, so that equal objects have equal bytes, and
+// without resourceVersion, which is the store's to say.
+func (r *resource) encode(o kind.Object) ([]byte, error) {
+	m := kind.Metadata(o)
+	version := m.ResourceVersion
+	m.ResourceVersion = ""
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(o)
+	m.ResourceVersion = version
+	if err != nil {
+		return nil, apierror.BadRequest("the object cannot be encoded: " + err.Error())
+	}
+	if len(b) > maxObjectBytes {
+		return nil, apierror.TooLarge(fmt.Sprintf("the object has %d bytes; at most %d are stored", len(b), maxObjectBytes))
+	}
+	return b, nil
+}
+
+// stored makes an entry of an object that was just written.
+func (r *resource) stored(key string, o kind.Object, value []byte, revision int64) *result {
+	kind.Metadata(o).ResourceVersion = formatVersion(revision)
+	return &result{object: o, raw: watchcache.RawAt(value, revision), revision: revision}
+}
+
+// result is an object as an answer holds it.
+type result struct {
+	object   kind.Object
+	raw      []byte
+	revision int64 // 0 for a dry run
+}
+
+func resultOf(e *watchcache.Entry) *result {
+	return &result{object: e.Object, raw: e.Raw(), revision: e.Revision}
+}
+
+func formatVersion(revision int64) string { return strconv.FormatInt(revision, 10) }
+
+// parseVersion reads a resourceVersion; 0 for an empty one.
+func parseVersion(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, apierror.BadRequest(fmt.Sprintf("resourceVersion %q is no revision", s),
+			apierror.FieldViolation{Field: "resourceVersion", Description: "must be a decimal number", Reason: "FieldValueInvalid"})
+	}
+	return n, nil
+}
+
+// fetch reads one object from the store itself; nil when there is none.
+func (r *resource) fetch(ctx context.Context, key string) (*watchcache.Entry, error) {
+	resp, err := r.cfg.Store.Range(ctx, &storev1.RangeRequest{Key: []byte(key)})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	if len(resp.GetKvs()) == 0 {
+		return nil, nil
+	}
+	return watchcache.NewEntry(r.kind, resp.GetKvs()[0])
+}
+
+// txn runs a transaction; the results are those of the branch taken.
+func (r *Registry) txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.TxnResponse, error) {
+	resp, err := r.cfg.Store.Txn(ctx, req)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return resp, nil
+}
+
+// unchanged is the condition that a key was last written at a revision; 0 for a key that must not exist.
+func unchanged(key string, revision int64) *storev1.Compare {
+	return &storev1.Compare{
+		Key: []byte(key), Operator: storev1.CompareOperator_COMPARE_OPERATOR_EQUAL,
+		Target: &storev1.Compare_ModRevision{ModRevision: revision},
+	}
+}
+
+func put(key string, value []byte) *storev1.Op {
+	return &storev1.Op{Op: &storev1.Op_Put{Put: &storev1.PutOp{Key: []byte(key), Value: value}}}
+}
+
+func remove(key string) *storev1.Op {
+	return &storev1.Op{Op: &storev1.Op_Delete{Delete: &storev1.DeleteOp{Key: []byte(key)}}}
+}
+
+func lookup(key string) *storev1.Op {
+	return &storev1.Op{Op: &storev1.Op_Range{Range: &storev1.RangeRequest{Key: []byte(key)}}}
+}
+
+// found is what a lookup found; nil for nothing.
+func (r *resource) found(res *storev1.OpResult) (*watchcache.Entry, error) {
+	kvs := res.GetRange().GetKvs()
+	if len(kvs) == 0 {
+		return nil, nil
+	}
+	return watchcache.NewEntry(r.kind, kvs[0])
+}
+
+// storeError says in the API's words what the store said. Errors of contexts and of the API stay what they are.
+func storeError(err error) error {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, raftstore.ErrCompacted):
+		return apierror.Expired("the resourceVersion is too old: the store has forgotten it; list again").WithCause(err)
+	case errors.Is(err, raftstore.ErrFutureRevision):
+		return apierror.BadRequest("the resourceVersion is larger than any there is").WithCause(err)
+	case errors.Is(err, raftstore.ErrUnavailable):
+		return (&apierror.Error{Reason: apierror.ReasonUnavailable, Message: err.Error(), RetryAfter: time.Second}).WithCause(err)
+	case errors.Is(err, raftstore.ErrOutcomeUnknown):
+		return (&apierror.Error{Reason: apierror.ReasonTimeout, Message: err.Error() + "; read the object before trying again"}).WithCause(err)
+	case errors.Is(err, raftstore.ErrNoSpace):
+		return (&apierror.Error{Reason: apierror.ReasonQuotaExceeded, Message: err.Error()}).WithCause(err)
+	case errors.Is(err, raftstore.ErrTooManyRequests):
+		return apierror.TooManyRequests(err.Error(), time.Second).WithCause(err)
+	case errors.Is(err, raftstore.ErrInvalid):
+		return apierror.Internal(err)
+	}
+	var api *apierror.Error
+	if errors.As(err, &api) {
+		return err
+	}
+	return apierror.Internal(err)
+}

@@ -1,0 +1,98 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
+	schedulerv1 "kaji.dev/kaji/gen/kaji/scheduler/v1"
+	"kaji.dev/kaji/grpcserver"
+	"kaji.dev/kaji/identity"
+	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/services/apiserver/admission"
+	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/frame"
+	"kaji.dev/kaji/services/apiserver/join"
+	"kaji.dev/kaji/services/apiserver/proxy"
+	"kaji.dev/kaji/services/apiserver/registry"
+	"kaji.dev/kaji/services/apiserver/view"
+	"kaji.dev/kaji/services/apiserver/watchcache"
+)
+
+// Run serves the API until ctx ends, then lets calls under way finish.
+func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("api server: %w", err)
+	}
+	files, err := identity.NewReloader(cfg.TLS)
+	if err != nil {
+		return err
+	}
+	var ca *identity.CA
+	if cfg.CADir != "" {
+		if ca, err = identity.LoadCA(cfg.CADir); err != nil {
+			return err
+		}
+	}
+	caches := watchcache.New(cfg.Store, kind.All(), cfg.Cache, log.Named("watchcache"))
+	cluster := view.Cluster{Caches: caches}
+	nodes := &proxy.Nodes{TLS: files.Client}
+	api, err := registry.New(registry.Config{
+		Store: cfg.Store, Caches: caches, Kinds: kind.All(),
+		Authorizer: authz.System{Nodes: authz.NodeAuthorizer{State: cluster}},
+		Admission:  admission.Default(cluster),
+		Streams:    nodes.Handlers(),
+		Stopping:   ctx.Done(),
+		Bookmarks:  cfg.Bookmarks,
+	}, log.Named("registry"))
+	if err != nil {
+		return err
+	}
+	nodes.API = api
+	scheduler := &proxy.Scheduler{API: api, TLS: files.Client}
+	defer scheduler.Close()
+
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(cacheMetrics{caches})
+	server, err := grpcserver.New(grpcserver.Config{
+		Address: cfg.Address, Listener: cfg.Listener, TLS: files.ServerForJoin(),
+		MetricsAddress: cfg.MetricsAddress, Metrics: metrics, DrainTimeout: cfg.DrainTimeout,
+		Unary:  []grpc.UnaryServerInterceptor{authz.Unary},
+		Stream: []grpc.StreamServerInterceptor{authz.Stream},
+	}, log, grpc.ForceServerCodecV2(frame.Codec()))
+	if err != nil {
+		return err
+	}
+	if err := api.Register(server.Registrar()); err != nil {
+		return err
+	}
+	apiv1.RegisterJoinServiceServer(server.Registrar(), &join.Service{
+		API: api, CA: ca, Endpoints: cfg.Endpoints, Log: log.Named("join"), Now: time.Now,
+	})
+	schedulerv1.RegisterSchedulerServiceServer(server.Registrar(), scheduler)
+	server.SetServing("", false)
+
+	// The caches live until the last call has ended.
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { caches.Run(background) })
+	running.Go(func() { compact(background, cfg, caches, log) })
+	running.Go(func() {
+		if prepare(ctx, api, caches, log) {
+			server.SetServing("", true)
+			if cfg.OnReady != nil {
+				cfg.OnReady(server.Addr())
+			}
+		}
+	})
+	err = server.Serve(ctx)
+	cancel()
+	running.Wait()
+	return err
+}
