@@ -115,4 +115,3 @@ func sameHost(req *http.Request, via []*http.Request) error {
 	}
 	return nil
 }
-

@@ -33,20 +33,21 @@ func checkHostPath(path, kind string) error {
 		return nil
 	case "DirectoryOrCreate":
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			if err := os.MkdirAll(path, 0o755); err != nil {
+			if err := withoutUmask(func() error { return os.MkdirAll(path, 0o755) }); err != nil {
 				return err
 			}
 		}
 		kind = "Directory"
 	case "FileOrCreate":
 		// The directory must be there: a wrong path should not go unnoticed.
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err == nil {
-			err = f.Close()
-		} else if errors.Is(err, fs.ErrExist) {
-			err = nil
-		}
-		if err != nil {
+		err := withoutUmask(func() error {
+			f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+			if err != nil {
+				return err
+			}
+			return f.Close()
+		})
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		kind = "File"

@@ -138,6 +138,9 @@ func (m *Manager) mountPayload(ctx context.Context, pod *corev1.Pod, info PodInf
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Volume{}, err
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // past the umask
+		return Volume{}, err
+	}
 	if confidential(v.GetVolumeSource()) {
 		if err := m.mountConfidential(dir); err != nil {
 			return Volume{}, err

@@ -163,37 +163,12 @@ func makeInRoot(root, path string) (*os.File, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	return mkdirAll(dir, path, st.Mode().Perm())
-}
-
-// mkdirAll makes one directory after the other, so that each gets the mode wanted whatever
-// the umask. One that is there already is left as it is.
-func mkdirAll(root *os.File, path string, mode fs.FileMode) (*os.File, error) {
-	elements := strings.Split(path, "/")
-	for i := range elements {
-		part := strings.Join(elements[:i+1], "/")
-		if f, err := pathrs.OpenatInRoot(root, part); err == nil {
-			f.Close()
-			continue
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		f, err := pathrs.MkdirAllHandle(root, part, 0o700)
-		if err != nil {
-			return nil, err
-		}
-		// A handle opened O_PATH takes no fchmod; its entry in /proc does. A setgid bit handed
-		// down by the parent stays.
-		st, err := f.Stat()
-		if err == nil {
-			err = os.Chmod("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), mode|st.Mode()&fs.ModeSetgid)
-		}
-		f.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
-	return pathrs.OpenatInRoot(root, path)
+	var made *os.File
+	err = withoutUmask(func() error {
+		made, err = pathrs.MkdirAllHandle(dir, path, st.Mode().Perm())
+		return err
+	})
+	return made, err
 }
 
 // reopen gives a handle for reading from one opened O_PATH.
