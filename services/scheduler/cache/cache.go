@@ -110,13 +110,15 @@ func (c *Cache) Forget(uid string) bool {
 }
 
 // AddPod puts a pod that is bound on its node, confirms it when it was assumed, or replaces it when it was known.
-// It returns what was known of the pod before, nil when it was not on any node.
+// It returns what the API server had reported of the pod before; nil when it had not, assumed or not.
 func (c *Cache) AddPod(p *framework.PodInfo) *framework.PodInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var before *framework.PodInfo
 	if at, ok := c.pods[p.UID]; ok {
-		before = at.info
+		if !at.assumed {
+			before = at.info
+		}
 		c.unplace(at)
 	}
 	c.place(p, p.Pod.GetSpec().GetNodeName(), false)

@@ -125,14 +125,18 @@ func (q *Queue) Delete(uid string) {
 // Done drops a pod that is bound.
 func (q *Queue) Done(uid string) { q.Delete(uid) }
 
-// Binding notes that a node was chosen for a pod that was popped; it stays known until Done, Delete or Requeue.
-func (q *Queue) Binding(uid string) {
+// Binding notes that a node was chosen for a pod that was popped; it stays known until Done, Delete or Requeue. It returns false when the pod was deleted
+// meanwhile, and then the decision must be undone.
+func (q *Queue) Binding(uid string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if e, ok := q.entries[uid]; ok && e.state == Trying {
-		q.leave(e)
-		q.enter(e, Binding)
+	e, ok := q.entries[uid]
+	if !ok || e.state != Trying {
+		return false
 	}
+	q.leave(e)
+	q.enter(e, Binding)
+	return true
 }
 
 // Requeue takes back a pod that was popped and has no node, with the plugins that rejected it. Without plugins (something failed) it is tried again after its
