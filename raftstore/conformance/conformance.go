@@ -8,7 +8,6 @@ package conformance
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -61,7 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) raftstore.Store) {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
-			tc.test(&env{T: t, ctx: ctx, store: open(t), prefix: fmt.Sprintf("/%s/", tc.name)})
+			tc.test(&env{T: t, ctx: ctx, store: open(t), prefix: "/" + t.Name() + "/"})
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
@@ -123,13 +124,9 @@ func compact(e *env) {
 	if got := e.rng(&storev1.RangeRequest{Key: key, RangeEnd: end}); len(got.Kvs) != 2 {
 		e.Fatalf("newest: %v", got.Kvs)
 	}
-	w, err := e.store.Watch(e.ctx, &storev1.WatchRequest{Key: key, RangeEnd: end, StartRevision: r4 - 1})
-	if err == nil {
-		_, err = w.Recv()
-	}
-	e.wantError(err, raftstore.ErrCompacted)
+	e.wantCompactedWatch(&storev1.WatchRequest{Key: key, RangeEnd: end, StartRevision: r4 - 1})
 
-	w, _ = e.watch(e.ctx, &storev1.WatchRequest{Key: key, RangeEnd: end, StartRevision: r4})
+	w, _ := e.watch(e.ctx, &storev1.WatchRequest{Key: key, RangeEnd: end, StartRevision: r4})
 	events := e.collect(w, 2)
 	if events[0].Type != storev1.EventType_EVENT_TYPE_DELETE || events[0].Kv.ModRevision != r4 || events[1].Kv.ModRevision != r5 {
 		e.Fatalf("watch from the compacted revision: %v", events)
@@ -143,19 +140,45 @@ func compact(e *env) {
 }
 
 func status(e *env) {
-	before, err := e.store.Status(e.ctx, &storev1.StatusRequest{})
-	if err != nil {
-		e.Fatal(err)
-	}
+	first := e.put("b", "1")
+	before := e.statusAt(first)
 	rev := e.put("a", "12345")
-	after, err := e.store.Status(e.ctx, &storev1.StatusRequest{})
-	if err != nil {
-		e.Fatal(err)
-	}
+	after := e.statusAt(rev)
 	if after.Revision != rev || after.Keys != before.Keys+1 || after.Bytes != before.Bytes+int64(len(e.key("a"))+5) {
 		e.Fatalf("before %v, after %v", before, after)
 	}
 	if after.LeaderId == "" || len(after.Members) == 0 {
 		e.Fatalf("no leader or members in %v", after)
+	}
+}
+
+// statusAt waits until the store is seen to have applied a revision: Status may be of a member that lags.
+func (e *env) statusAt(rev int64) *storev1.StatusResponse {
+	e.Helper()
+	for {
+		st, err := e.store.Status(e.ctx, &storev1.StatusRequest{})
+		if err != nil {
+			e.Fatal(err)
+		}
+		if st.Revision >= rev {
+			return st
+		}
+	}
+}
+
+// wantCompactedWatch waits until a watch is refused: who serves it may have the history for a moment longer.
+func (e *env) wantCompactedWatch(req *storev1.WatchRequest) {
+	e.Helper()
+	for {
+		ctx, cancel := context.WithCancel(e.ctx)
+		w, err := e.store.Watch(ctx, req)
+		if err == nil {
+			_, err = w.Recv()
+		}
+		cancel()
+		if err != nil {
+			e.wantError(err, raftstore.ErrCompacted)
+			return
+		}
 	}
 }

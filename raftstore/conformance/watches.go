@@ -196,7 +196,7 @@ func watchEndsWithContext(e *env) {
 func Watchers(t *testing.T, store raftstore.Store, n int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	e := &env{T: t, ctx: ctx, store: store, prefix: "/Watchers/"}
+	e := &env{T: t, ctx: ctx, store: store, prefix: "/" + t.Name() + "/watchers/"}
 	watchers := make([]raftstore.Watcher, n)
 	for i := range watchers {
 		watchers[i], _ = e.watch(ctx, e.watchAll())

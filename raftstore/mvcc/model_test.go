@@ -157,6 +157,13 @@ func (m *model) differs(s *State) error {
 		return fmt.Errorf("stats %+v, want revision %d, compacted %d, keys %d, leases %d",
 			st, m.rev, m.compacted, len(m.revs[m.rev]), len(m.leases))
 	}
+	var live int64
+	for _, kv := range m.revs[m.rev] {
+		live += kvSize(kv)
+	}
+	if st.LiveBytes != live {
+		return fmt.Errorf("%d live bytes counted, %d held", st.LiveBytes, live)
+	}
 	v := s.View()
 	held := map[*storev1.KeyValue]bool{}
 	for rev := max(1, m.compacted-2); rev <= m.rev+1; rev++ {

@@ -68,6 +68,7 @@ func (s *State) load(rec *storev1.SnapshotRecord) error {
 		s.tree.ReplaceOrInsert(item{key: kv.Key, head: &version{kv: kv}})
 		s.keys++
 		s.bytes += kvSize(kv)
+		s.live += kvSize(kv)
 	case *storev1.SnapshotRecord_Event:
 		return s.loadEvent(rec.Event)
 	case *storev1.SnapshotRecord_Lease:
@@ -104,6 +105,7 @@ func (s *State) loadEvent(e *storev1.Event) error {
 	s.tree.ReplaceOrInsert(item{key: kv.Key, head: v})
 	s.history.append(Change{cur: v, prev: it.head})
 	s.bytes += v.size()
+	s.live += v.size() - it.head.size()
 	return nil
 }
 

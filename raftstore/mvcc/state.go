@@ -22,7 +22,8 @@ type State struct {
 	leases  map[int64]*lease
 	rev     int64
 	keys    int64
-	bytes   int64
+	// bytes counts all versions held, live those of the newest revision.
+	bytes, live int64
 	// compacted is the oldest revision that can be read. Written under mu, read without it by views.
 	compacted atomic.Int64
 	// view is the newest view handed out; nil once the state has moved past it.
@@ -40,8 +41,10 @@ func New() *State {
 type Stats struct {
 	// Revision is the newest revision, Compacted the oldest that can be read.
 	Revision, Compacted int64
-	// Keys counts keys in the newest revision, Bytes the bytes of keys and values in all revisions.
-	Keys, Bytes int64
+	// Keys counts keys in the newest revision, LiveBytes their bytes and those of their values.
+	Keys, LiveBytes int64
+	// Bytes counts the bytes of keys and values in all revisions.
+	Bytes int64
 	// Changes counts the changes kept for watches.
 	Changes int64
 	// Leases counts leases.
@@ -53,7 +56,7 @@ func (s *State) Stats() Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return Stats{
-		Revision: s.rev, Compacted: s.compacted.Load(), Keys: s.keys, Bytes: s.bytes,
+		Revision: s.rev, Compacted: s.compacted.Load(), Keys: s.keys, LiveBytes: s.live, Bytes: s.bytes,
 		Changes: s.history.len(), Leases: int64(len(s.leases)),
 	}
 }
@@ -102,7 +105,7 @@ func (s *State) Replace(other *State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tree, s.history, s.leases = other.tree, other.history, other.leases
-	s.rev, s.keys, s.bytes, s.view = other.rev, other.keys, other.bytes, nil
+	s.rev, s.keys, s.bytes, s.live, s.view = other.rev, other.keys, other.bytes, other.live, nil
 	s.compacted.Store(other.compacted.Load())
 }
 

@@ -173,6 +173,7 @@ func (w *writer) add(v, prev *version) {
 	w.s.tree.ReplaceOrInsert(item{key: v.kv.Key, head: v})
 	w.s.history.append(Change{cur: v, prev: prev})
 	w.s.bytes += v.size()
+	w.s.live += v.size() - prev.size()
 	w.wrote = true
 }
 

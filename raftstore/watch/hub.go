@@ -10,8 +10,8 @@ import (
 	"kaji.dev/kaji/raftstore/mvcc"
 )
 
-// ErrClosed ends the watchers of a hub that was closed.
-var ErrClosed = errors.New("the watch hub is closed")
+// ErrLost ends watchers when the hub is closed or interrupted.
+var ErrLost = errors.New("the watch was cut off")
 
 // Source is where changes come from; *mvcc.State is one.
 type Source interface {
@@ -37,8 +37,10 @@ type Hub struct {
 	mu     sync.Mutex
 	groups map[group]*members
 	// told is the revision up to which changes were handed to the watchers in groups.
-	told   int64
-	closed chan struct{}
+	told int64
+	// lost is closed to end the watchers there are; closed tells that none can begin.
+	lost   chan struct{}
+	closed bool
 	live   int
 }
 
@@ -66,7 +68,7 @@ func NewHub(source Source, opts Options) *Hub {
 	if opts.Progress == 0 {
 		opts.Progress = time.Second
 	}
-	return &Hub{source: source, opts: opts, groups: map[group]*members{}, told: source.Revision(), closed: make(chan struct{})}
+	return &Hub{source: source, opts: opts, groups: map[group]*members{}, told: source.Revision(), lost: make(chan struct{})}
 }
 
 // Watch begins a watch. It ends with ctx.
@@ -86,6 +88,7 @@ func (h *Hub) Watch(ctx context.Context, req *storev1.WatchRequest) (*Watcher, e
 	}
 	h.mu.Lock()
 	h.live++
+	w.lost = h.lost
 	h.mu.Unlock()
 	context.AfterFunc(ctx, func() { h.leave(w) })
 	return w, nil
@@ -181,13 +184,22 @@ func (h *Hub) remove(w *Watcher) {
 	}
 }
 
-// Close ends all watchers with ErrClosed, those that begin later too.
+// Interrupt ends the watchers there are with ErrLost, for a member that can no longer tell what is new.
+func (h *Hub) Interrupt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		close(h.lost)
+		h.lost = make(chan struct{})
+	}
+}
+
+// Close ends all watchers with ErrLost, those that begin later too.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	select {
-	case <-h.closed:
-	default:
-		close(h.closed)
+	if !h.closed {
+		h.closed = true
+		close(h.lost)
 	}
 }

@@ -15,6 +15,7 @@ const maxResponseBytes = 8 << 20
 type Watcher struct {
 	hub      *Hub
 	ctx      context.Context
+	lost     <-chan struct{}
 	group    group
 	progress bool
 	// start is the first revision that the hub may hand over: the one asked for, later the one that
@@ -220,8 +221,8 @@ func (w *Watcher) wait(told int64) (*storev1.WatchResponse, error) {
 		}
 	case <-w.ctx.Done():
 		return nil, w.ctx.Err()
-	case <-w.hub.closed:
-		return nil, ErrClosed
+	case <-w.lost:
+		return nil, ErrLost
 	}
 	return nil, nil
 }
@@ -236,8 +237,8 @@ func (w *Watcher) ended() error {
 		return err
 	}
 	select {
-	case <-w.hub.closed:
-		return ErrClosed
+	case <-w.lost:
+		return ErrLost
 	default:
 		return nil
 	}

@@ -1,0 +1,291 @@
+package raftstore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mvcc"
+)
+
+// ClientConfig is what a client of the store needs.
+type ClientConfig struct {
+	// Endpoints are host:port of members, any number of them; the others are learned from these.
+	Endpoints []string
+	// TLS is mandatory: the client's certificate decides whether it may come in.
+	TLS *tls.Config
+	// Patience is how long a request that was not carried out is tried again; 0 means 15 s. ctx may end it earlier.
+	Patience time.Duration
+	// AttemptTimeout is how long one member may take to answer a read before another is asked; 0 means 5 s.
+	AttemptTimeout time.Duration
+}
+
+// Validate says what is missing.
+func (c *ClientConfig) Validate() error {
+	switch {
+	case len(c.Endpoints) == 0:
+		return errors.New("store client: no endpoints")
+	case slices.Contains(c.Endpoints, ""):
+		return errors.New("store client: an endpoint is empty")
+	case c.TLS == nil:
+		return errors.New("store client: no TLS settings")
+	}
+	return nil
+}
+
+// Client is a Store that is reached over gRPC. It prefers the leader, goes on to other members when
+// one is lost, tries reads again, and tries writes again only when they were certainly not carried out.
+type Client struct {
+	cfg   ClientConfig
+	peers *peers
+
+	mu sync.Mutex
+	// addresses are the endpoints, and what members said of each other's addresses.
+	addresses []string
+	// current is where requests go.
+	current string
+
+	// lost asks for another look at who leads.
+	lost   chan struct{}
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+var _ Store = (*Client)(nil)
+
+const (
+	// leaderLook is how often a client looks who leads when nothing goes wrong.
+	leaderLook = 5 * time.Second
+	// firstPause and lastPause bound the time between two tries.
+	firstPause = 20 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// NewClient makes a client. It connects when first used; Close ends it.
+func NewClient(cfg ClientConfig) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	setDefault(&cfg.Patience, 15*time.Second)
+	setDefault(&cfg.AttemptTimeout, 5*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Client{
+		cfg: cfg, peers: newPeers(cfg.TLS), cancel: cancel,
+		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
+	}
+	c.done.Go(func() { c.followLeader(ctx) })
+	return c, nil
+}
+
+// Close ends the client's connections, and with them its watches.
+func (c *Client) Close() {
+	c.cancel()
+	c.done.Wait()
+	c.peers.close()
+}
+
+// followLeader keeps current at the leader.
+func (c *Client) followLeader(ctx context.Context) {
+	tick := time.NewTicker(leaderLook)
+	defer tick.Stop()
+	for {
+		c.findLeader(ctx)
+		select {
+		case <-tick.C:
+		case <-c.lost:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// findLeader asks members who leads, and makes the leader current once it has said so itself: what
+// others call it by may not be an address that works from here.
+func (c *Client) findLeader(ctx context.Context) {
+	c.mu.Lock()
+	ask := append([]string{c.current}, c.addresses...)
+	c.mu.Unlock()
+	asked := map[string]bool{}
+	for len(ask) > 0 && ctx.Err() == nil {
+		address := ask[0]
+		ask = ask[1:]
+		if asked[address] {
+			continue
+		}
+		asked[address] = true
+		st, err := c.statusOf(ctx, address)
+		if err != nil {
+			continue
+		}
+		if st.LeaderId != "" && st.LeaderId == st.MemberId {
+			c.mu.Lock()
+			c.current = address
+			c.learn(st.Members)
+			c.mu.Unlock()
+			return
+		}
+		for _, m := range st.Members {
+			if m.Id == st.LeaderId {
+				ask = append([]string{m.Address}, ask...)
+			}
+		}
+	}
+}
+
+// learn adds addresses of members and drops those of members that are gone. Called with mu held.
+func (c *Client) learn(members []*storev1.Member) {
+	known := slices.Clone(c.cfg.Endpoints)
+	for _, m := range members {
+		if !slices.Contains(known, m.Address) {
+			known = append(known, m.Address)
+		}
+	}
+	c.addresses = known
+}
+
+func (c *Client) statusOf(ctx context.Context, address string) (*storev1.StatusResponse, error) {
+	conn, err := c.peers.get(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	return storev1.NewStoreServiceClient(conn).Status(ctx, &storev1.StatusRequest{})
+}
+
+// target gives where requests go now.
+func (c *Client) target() (string, storev1.StoreServiceClient, error) {
+	c.mu.Lock()
+	address := c.current
+	c.mu.Unlock()
+	conn, err := c.peers.get(address)
+	if err != nil {
+		return "", nil, &Error{Reason: Unavailable, Message: err.Error()}
+	}
+	return address, storev1.NewStoreServiceClient(conn), nil
+}
+
+// failed moves on from an address that did not serve, unless somebody has already.
+func (c *Client) failed(address string) {
+	c.mu.Lock()
+	if c.current == address {
+		i := slices.Index(c.addresses, address)
+		c.current = c.addresses[(i+1)%len(c.addresses)]
+	}
+	c.mu.Unlock()
+	select {
+	case c.lost <- struct{}{}:
+	default:
+	}
+}
+
+// retry calls until a member has answered, for as long as that is safe and patience lasts.
+func retry[R any](ctx context.Context, c *Client, write bool, call func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	var none R
+	begin := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if err := ctx.Err(); err != nil {
+			return none, err
+		}
+		address, client, err := c.target()
+		if err != nil {
+			return none, err
+		}
+		r, err := attempt(ctx, c, client, write, call)
+		if !errors.Is(err, ErrUnavailable) {
+			if errors.Is(err, ErrOutcomeUnknown) {
+				c.failed(address)
+			}
+			return r, err
+		}
+		c.failed(address)
+		if time.Since(begin) > c.cfg.Patience {
+			return none, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return none, err
+		}
+	}
+}
+
+func attempt[R any](ctx context.Context, c *Client, client storev1.StoreServiceClient, write bool, call func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	callCtx, sent := watchSending(ctx)
+	if !write {
+		var cancel context.CancelFunc
+		callCtx, cancel = context.WithTimeout(callCtx, c.cfg.AttemptTimeout)
+		defer cancel()
+	}
+	r, err := call(callCtx, client)
+	return r, fromStatus(ctx, err, sent.Load(), write)
+}
+
+// sleep waits about d, so that many who wait do not come back at once.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Range implements Store.
+func (c *Client) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
+	return retry(ctx, c, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
+		return s.Range(ctx, req)
+	})
+}
+
+// Txn implements Store.
+func (c *Client) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.TxnResponse, error) {
+	// Refused here, as the member would: a request past gRPC's bounds would not get there.
+	if err := mvcc.ValidateTxn(req); err != nil {
+		return nil, err
+	}
+	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
+		return s.Txn(ctx, req)
+	})
+}
+
+// Compact implements Store.
+func (c *Client) Compact(ctx context.Context, req *storev1.CompactRequest) (*storev1.CompactResponse, error) {
+	// Compacting twice is the same as once, so it can be tried again like a read.
+	return retry(ctx, c, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.CompactResponse, error) {
+		return s.Compact(ctx, req)
+	})
+}
+
+// LeaseGrant implements Store.
+func (c *Client) LeaseGrant(ctx context.Context, req *storev1.LeaseGrantRequest) (*storev1.LeaseGrantResponse, error) {
+	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.LeaseGrantResponse, error) {
+		return s.LeaseGrant(ctx, req)
+	})
+}
+
+// LeaseRevoke implements Store.
+func (c *Client) LeaseRevoke(ctx context.Context, req *storev1.LeaseRevokeRequest) (*storev1.LeaseRevokeResponse, error) {
+	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.LeaseRevokeResponse, error) {
+		return s.LeaseRevoke(ctx, req)
+	})
+}
+
+// LeaseKeepAlive implements Store.
+func (c *Client) LeaseKeepAlive(ctx context.Context, req *storev1.LeaseKeepAliveRequest) (*storev1.LeaseKeepAliveResponse, error) {
+	return retry(ctx, c, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.LeaseKeepAliveResponse, error) {
+		return keepAliveOnce(ctx, s, req)
+	})
+}
+
+// Status implements Store; it is the status of the member that the client's requests go to.
+func (c *Client) Status(ctx context.Context, req *storev1.StatusRequest) (*storev1.StatusResponse, error) {
+	return retry(ctx, c, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.StatusResponse, error) {
+		return s.Status(ctx, req)
+	})
+}

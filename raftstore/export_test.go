@@ -1,0 +1,31 @@
+package raftstore
+
+import (
+	"context"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Open opens a member as Run does, for tests that want to hold it in their hands.
+func Open(cfg Config, log hclog.Logger) (*Member, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	return openMember(cfg, log)
+}
+
+// Serve serves an open member until ctx ends.
+func (m *Member) Serve(ctx context.Context) error { return m.serve(ctx) }
+
+// ShutDown closes a member.
+func (m *Member) ShutDown() { m.shutDown() }
+
+// ForceSnapshot has Raft write a snapshot and drop the log before it.
+func (m *Member) ForceSnapshot() error { return m.raft.Snapshot().Error() }
+
+// Leading tells whether the member leads and is ready.
+func (m *Member) Leading() bool { return m.leading() }
+
+// NextLeaderChange is closed when something about leadership changes.
+func (m *Member) NextLeaderChange() <-chan struct{} { return m.leaderChanged.next() }

@@ -1,0 +1,105 @@
+package raftstore
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mvcc"
+)
+
+// fsm is what Raft applies committed entries to. Raft calls it from one goroutine.
+type fsm struct {
+	state   *mvcc.State
+	log     hclog.Logger
+	metrics *metrics
+	// applied wakes whoever waits for a revision, and the hub.
+	applied *broadcast
+	// granted is told of leases, so that the leader can begin to count their time.
+	granted func(id int64, ttl time.Duration)
+	// logBytes counts what was applied since the last snapshot was begun.
+	logBytes atomic.Int64
+}
+
+var _ raft.BatchingFSM = (*fsm)(nil)
+
+// Apply implements raft.FSM; its response is []mvcc.Result, one for each command of the entry.
+func (f *fsm) Apply(entry *raft.Log) any {
+	start := time.Now()
+	defer f.applied.wake()
+	var batch storev1.LogEntry
+	if err := proto.Unmarshal(entry.Data, &batch); err != nil {
+		// Every member sees the same bytes and leaves them out alike.
+		f.log.Error("log entry left out: it cannot be read", "index", entry.Index, "error", err)
+		return []mvcc.Result{}
+	}
+	f.logBytes.Add(int64(len(entry.Data)))
+	results := f.state.Apply(batch.Commands)
+	for _, r := range results {
+		if r.LeaseGrant != nil {
+			f.granted(r.LeaseGrant.Id, r.LeaseGrant.Ttl.AsDuration())
+		}
+	}
+	f.metrics.applied(len(batch.Commands), time.Since(start))
+	return results
+}
+
+// ApplyBatch implements raft.BatchingFSM.
+func (f *fsm) ApplyBatch(entries []*raft.Log) []any {
+	responses := make([]any, len(entries))
+	for i, e := range entries {
+		if e.Type == raft.LogCommand {
+			responses[i] = f.Apply(e)
+		}
+	}
+	return responses
+}
+
+// Snapshot implements raft.FSM.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	f.logBytes.Store(0)
+	return &fsmSnapshot{snapshot: f.state.Snapshot(), log: f.log}, nil
+}
+
+// Restore implements raft.FSM. The state is replaced only once all of the snapshot has proved good.
+func (f *fsm) Restore(in io.ReadCloser) error {
+	defer in.Close()
+	state, err := mvcc.Read(in)
+	if err != nil {
+		return err
+	}
+	f.state.Replace(state)
+	f.applied.wake()
+	return nil
+}
+
+type fsmSnapshot struct {
+	snapshot *mvcc.Snapshot
+	log      hclog.Logger
+}
+
+// Persist implements raft.FSMSnapshot.
+func (s *fsmSnapshot) Persist(sink raft.SnapshotSink) error {
+	start := time.Now()
+	n, err := s.snapshot.WriteTo(sink)
+	if err != nil {
+		if cancelErr := sink.Cancel(); cancelErr != nil {
+			s.log.Warn("unfinished snapshot stays on disk", "error", cancelErr)
+		}
+		return fmt.Errorf("writing snapshot: %w", err)
+	}
+	if err := sink.Close(); err != nil {
+		return fmt.Errorf("closing snapshot: %w", err)
+	}
+	s.log.Info("snapshot written", "revision", s.snapshot.Revision(), "bytes", n, "duration", time.Since(start))
+	return nil
+}
+
+// Release implements raft.FSMSnapshot.
+func (*fsmSnapshot) Release() {}

@@ -1,0 +1,93 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"kaji.dev/kaji/raftstore/mvcc"
+	"kaji.dev/kaji/raftstore/watch"
+)
+
+// errorDomain is the google.rpc.ErrorInfo.domain of the store's errors.
+const errorDomain = "store.kaji.dev"
+
+var codeOf = map[Reason]codes.Code{
+	mvcc.Compacted:      codes.OutOfRange,
+	mvcc.FutureRevision: codes.InvalidArgument,
+	mvcc.Invalid:        codes.InvalidArgument,
+	mvcc.LeaseNotFound:  codes.NotFound,
+	mvcc.LeaseExists:    codes.AlreadyExists,
+	mvcc.Corrupt:        codes.DataLoss,
+	Unavailable:         codes.Unavailable,
+	OutcomeUnknown:      codes.Unavailable,
+	NoSpace:             codes.ResourceExhausted,
+	TooManyRequests:     codes.ResourceExhausted,
+	Forbidden:           codes.PermissionDenied,
+	Refused:             codes.FailedPrecondition,
+	Internal:            codes.Internal,
+}
+
+// toStatus turns an error of a Store into the gRPC status it travels as.
+func toStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+	case errors.Is(err, watch.ErrLost):
+		e = &Error{Reason: Unavailable, Message: "this member cannot go on with the watch: it is shutting down or has lost its leader"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return status.FromContextError(err).Err()
+	default:
+		if _, ok := status.FromError(err); ok {
+			return err
+		}
+		e = &Error{Reason: Internal, Message: err.Error()}
+	}
+	s := status.New(codeOf[e.Reason], e.Message)
+	if d, err := s.WithDetails(&errdetails.ErrorInfo{Reason: string(e.Reason), Domain: errorDomain}); err == nil {
+		s = d
+	}
+	return s.Err()
+}
+
+// fromStatus turns the status of a call back into a Store's error. sent tells whether the request may have
+// got to the server, write whether it changes anything: together they say whether a lost
+// connection leaves the outcome open.
+func fromStatus(ctx context.Context, err error, sent, write bool) error {
+	if err == nil {
+		return nil
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		return err // Not from gRPC: io.EOF.
+	}
+	for _, d := range s.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.Domain == errorDomain {
+			return &Error{Reason: Reason(info.Reason), Message: s.Message()}
+		}
+	}
+	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded:
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	case codes.ResourceExhausted, codes.InvalidArgument:
+		return &Error{Reason: mvcc.Invalid, Message: s.Message()} // gRPC's own bounds.
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return &Error{Reason: Forbidden, Message: s.Message()}
+	case codes.Internal, codes.Unknown, codes.Unimplemented, codes.DataLoss:
+		if !write {
+			return &Error{Reason: Internal, Message: s.Message()}
+		}
+	}
+	if sent && write {
+		return &Error{Reason: OutcomeUnknown, Message: "the outcome of the write is unknown: " + s.Message()}
+	}
+	return &Error{Reason: Unavailable, Message: s.Message()}
+}

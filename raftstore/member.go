@@ -1,0 +1,273 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mvcc"
+	"kaji.dev/kaji/raftstore/watch"
+)
+
+// Member is one replica of the store. It implements Store, and the other methods of StoreService.
+// Requests that only the leader can carry out are passed on to it.
+type Member struct {
+	cfg     Config
+	log     hclog.Logger
+	metrics *metrics
+
+	state *mvcc.State
+	fsm   *fsm
+	hub   *watch.Hub
+
+	raft   *raft.Raft
+	wal    *wal.WAL
+	stream *raftStream
+	peers  *peers
+
+	proposals  *proposals
+	reads      *reads
+	leases     *leaseClock
+	leadership *leadership
+	// applied wakes those that wait for a revision; leaderChanged those that wait for a leader.
+	applied, leaderChanged broadcast
+	// membership is held by the change of members that is under way.
+	membership sync.Mutex
+
+	closing chan struct{}
+	close   sync.Once
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+var _ Store = (*Member)(nil)
+
+// raftLogCache is how many log entries stay in memory for members that lag a little.
+const raftLogCache = 128
+
+// openMember starts a replica from its data directory. Connections of other members reach it through
+// stream; its own service is served by Run.
+func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
+	m = &Member{
+		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(),
+		stream: newRaftStream(cfg.ClientTLS, cfg.AdvertiseAddress), peers: newPeers(cfg.ClientTLS),
+		closing: make(chan struct{}),
+	}
+	m.leases = &leaseClock{member: m}
+	m.leadership = &leadership{member: m}
+	m.reads = newReads(m)
+	m.fsm = &fsm{state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted}
+
+	notices := make(chan bool, 64)
+	if err := m.openRaft(notices); err != nil {
+		return nil, err
+	}
+	// After Raft has restored the newest snapshot, so that watches begin there.
+	m.hub = watch.NewHub(m.state, watch.Options{Progress: cfg.ProgressInterval})
+	m.proposals = newProposals(m.raft, m.metrics)
+
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	for _, part := range []func(){
+		func() { m.proposals.run(ctx) },
+		func() { m.reads.run(ctx) },
+		func() { m.leadership.run(ctx, notices) },
+		func() { m.dispatch(ctx) },
+		func() { m.followLeader(ctx) },
+		func() { m.snapshotBySize(ctx) },
+	} {
+		m.running.Go(part)
+	}
+	return m, nil
+}
+
+// openRaft opens log, vote and snapshots, bootstraps a new store, and starts Raft.
+func (m *Member) openRaft(notices chan<- bool) (err error) {
+	raftLog := m.log.Named("raft")
+	walDir := filepath.Join(m.cfg.DataDir, "wal")
+	if err := os.MkdirAll(walDir, 0o700); err != nil {
+		return err
+	}
+	if m.wal, err = wal.Open(walDir, wal.WithLogger(m.log.Named("wal"))); err != nil {
+		return fmt.Errorf("opening the log in %s: %w", walDir, err)
+	}
+	defer func() {
+		if err != nil {
+			m.wal.Close()
+		}
+	}()
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(m.cfg.DataDir, 2, raftLog)
+	if err != nil {
+		return fmt.Errorf("opening the snapshots in %s: %w", m.cfg.DataDir, err)
+	}
+	logs, err := raft.NewLogCache(raftLogCache, m.wal)
+	if err != nil {
+		return err
+	}
+	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Logger: raftLog, Stream: m.stream, MaxPool: 3, Timeout: 10 * time.Second,
+	})
+	defer func() {
+		if err != nil {
+			transport.Close()
+		}
+	}()
+	rc := m.raftConfig(notices, raftLog)
+	if len(m.cfg.Members) > 0 {
+		old, err := raft.HasExistingState(logs, m.wal, snapshots)
+		if err != nil {
+			return err
+		}
+		if !old {
+			var first raft.Configuration
+			for _, p := range m.cfg.Members {
+				first.Servers = append(first.Servers, raft.Server{ID: raft.ServerID(p.ID), Address: raft.ServerAddress(p.Address)})
+			}
+			if err := raft.BootstrapCluster(rc, logs, m.wal, snapshots, transport, first); err != nil {
+				return fmt.Errorf("bootstrapping: %w", err)
+			}
+			m.log.Info("new store", "members", len(first.Servers))
+		}
+	}
+	m.raft, err = raft.NewRaft(rc, m.fsm, logs, m.wal, snapshots, transport)
+	return err
+}
+
+func (m *Member) raftConfig(notices chan<- bool, log hclog.Logger) *raft.Config {
+	rc := raft.DefaultConfig()
+	rc.LocalID = raft.ServerID(m.cfg.ID)
+	rc.Logger = log
+	rc.NotifyCh = notices
+	rc.HeartbeatTimeout = m.cfg.HeartbeatTimeout
+	rc.ElectionTimeout = m.cfg.HeartbeatTimeout
+	rc.LeaderLeaseTimeout = m.cfg.HeartbeatTimeout / 2
+	// How long a follower may not know that what it has is committed; its watches are late by as much.
+	rc.CommitTimeout = 20 * time.Millisecond
+	rc.MaxAppendEntries = 64
+	rc.SnapshotThreshold = m.cfg.SnapshotEntries
+	rc.SnapshotInterval = 10 * time.Second
+	rc.TrailingLogs = m.cfg.TrailingEntries
+	rc.NoLegacyTelemetry = true
+	return rc
+}
+
+// dispatch hands what is applied to watchers until ctx ends.
+func (m *Member) dispatch(ctx context.Context) {
+	for {
+		woken := m.applied.next()
+		m.hub.Dispatch()
+		select {
+		case <-woken:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// followLeader wakes those that wait for a leader, and cuts off watches when there has been none for so
+// long that what they tell may be old.
+func (m *Member) followLeader(ctx context.Context) {
+	seen := make(chan raft.Observation, 64)
+	observer := raft.NewObserver(seen, false, func(o *raft.Observation) bool {
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.RaftState:
+			return true
+		}
+		return false
+	})
+	m.raft.RegisterObserver(observer)
+	defer m.raft.DeregisterObserver(observer)
+	patience := 3 * m.cfg.HeartbeatTimeout
+	tick := time.NewTicker(patience / 4)
+	defer tick.Stop()
+	led := time.Now()
+	for {
+		select {
+		case <-seen:
+			m.leaderChanged.wake()
+		case <-tick.C:
+			if m.leaderAddress() != "" {
+				led = time.Now()
+			} else if time.Since(led) > patience {
+				m.hub.Interrupt()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// snapshotBySize has a snapshot made when the log has grown by many bytes; Raft itself counts entries.
+func (m *Member) snapshotBySize(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if m.fsm.logBytes.Load() < m.cfg.SnapshotBytes {
+				continue
+			}
+			if err := m.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && ctx.Err() == nil {
+				m.log.Warn("snapshot failed and will be tried again", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// leaderAddress gives where the leader is; empty when there is none.
+func (m *Member) leaderAddress() string {
+	address, _ := m.raft.LeaderWithID()
+	return string(address)
+}
+
+// Status implements Store.
+func (m *Member) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1.StatusResponse, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	_, leader := m.raft.LeaderWithID()
+	st := m.state.Stats()
+	return &storev1.StatusResponse{
+		MemberId: m.cfg.ID, LeaderId: string(leader), State: m.raft.State().String(),
+		Term: m.raft.CurrentTerm(), LastIndex: m.raft.LastIndex(), AppliedIndex: m.raft.AppliedIndex(),
+		Revision: st.Revision, CompactRevision: st.Compacted, Keys: st.Keys, Bytes: st.Bytes,
+		Members: m.members(),
+	}, nil
+}
+
+// shutDown ends the member: first what waits for it, then Raft, then its log. It may be called again.
+func (m *Member) shutDown() {
+	m.close.Do(func() {
+		close(m.closing)
+		m.hub.Close()
+		if err := m.raft.Shutdown().Error(); err != nil {
+			m.log.Warn("Raft did not shut down well", "error", err)
+		}
+		m.stop()
+		m.running.Wait()
+		m.stream.Close()
+		m.peers.close()
+		if err := m.wal.Close(); err != nil {
+			m.log.Warn("closing the log", "error", err)
+		}
+	})
+}
+
+func byteCount(n int64) string {
+	const unit = 1 << 20
+	if n < unit {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/unit)
+}

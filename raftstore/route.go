@@ -1,0 +1,214 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mvcc"
+)
+
+// forwardedKey marks calls that a member passed on, which are never passed on again.
+const forwardedKey = "kaji-store-forwarded"
+
+// retryPause is how long a request waits before it looks for a leader again, unless it hears of one.
+const retryPause = 50 * time.Millisecond
+
+// route carries out a request that only the leader can: by local here, or by remote on the leader. While there is
+// no leader it waits. A request is tried again only when it was certainly not carried out.
+func route[R any](ctx context.Context, m *Member, local func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	return routeAs(ctx, m, true, local, remote)
+}
+
+// routeRead is route for requests that change nothing, which can be tried again at any time.
+func routeRead[R any](ctx context.Context, m *Member, local func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	return routeAs(ctx, m, false, local, remote)
+}
+
+func routeAs[R any](ctx context.Context, m *Member, write bool, local func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	var none R
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	var patience <-chan time.Time
+	last := error(errNotLeader)
+	for {
+		changed := m.leaderChanged.next()
+		if m.leading() {
+			r, err := local()
+			if !errors.Is(err, ErrUnavailable) {
+				return r, err
+			}
+			last = err
+		} else if isForwarded(ctx) {
+			return none, errNotLeader
+		} else if address := m.leaderAddress(); address != "" {
+			r, err := forward(ctx, m, address, write, remote)
+			if !errors.Is(err, ErrUnavailable) {
+				return r, err
+			}
+			last = err
+		}
+		if isForwarded(ctx) {
+			return none, last
+		}
+		if patience == nil {
+			timer := time.NewTimer(m.cfg.LeaderWait)
+			defer timer.Stop()
+			patience = timer.C
+		}
+		pause := time.NewTimer(retryPause)
+		select {
+		case <-changed:
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return none, ctx.Err()
+		case <-m.closing:
+			pause.Stop()
+			return none, &Error{Reason: Unavailable, Message: "this member is shutting down"}
+		case <-patience:
+			pause.Stop()
+			return none, &Error{Reason: Unavailable, Message: "no leader was found in " + m.cfg.LeaderWait.String() + ": " + last.Error()}
+		}
+		pause.Stop()
+	}
+}
+
+// forward has the leader carry out a request. When the leader changes meanwhile, the call is given up:
+// a leader that hangs would keep it for ever.
+func forward[R any](ctx context.Context, m *Member, address string, write bool, remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	var none R
+	conn, err := m.peers.get(address)
+	if err != nil {
+		return none, &Error{Reason: Unavailable, Message: err.Error()}
+	}
+	callCtx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(ctx, forwardedKey, m.cfg.ID))
+	defer cancel()
+	callCtx, sent := watchSending(callCtx)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			changed := m.leaderChanged.next()
+			if m.leaderAddress() != address {
+				cancel()
+				return
+			}
+			select {
+			case <-changed:
+			case <-done:
+				return
+			}
+		}
+	}()
+	r, err := remote(callCtx, storev1.NewStoreServiceClient(conn))
+	return r, fromStatus(ctx, err, sent.Load(), write)
+}
+
+func isForwarded(ctx context.Context) bool {
+	md, _ := metadata.FromIncomingContext(ctx)
+	return len(md.Get(forwardedKey)) > 0
+}
+
+// Range implements Store.
+func (m *Member) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
+	if err := mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd()); err != nil {
+		return nil, err
+	}
+	if req.Serializable {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return m.state.View().Range(req)
+	}
+	return routeRead(ctx, m, func() (*storev1.RangeResponse, error) {
+		if err := m.reads.confirm(ctx); err != nil {
+			return nil, err
+		}
+		return m.state.View().Range(req)
+	}, func(ctx context.Context, c storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
+		return c.Range(ctx, req)
+	})
+}
+
+// Txn implements Store.
+func (m *Member) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.TxnResponse, error) {
+	if err := mvcc.ValidateTxn(req); err != nil {
+		return nil, err
+	}
+	return route(ctx, m, func() (*storev1.TxnResponse, error) {
+		if err := m.checkQuota(req); err != nil {
+			return nil, err
+		}
+		r, err := m.proposals.propose(ctx, &storev1.Command{Command: &storev1.Command_Txn{Txn: req}})
+		return r.Txn, err
+	}, func(ctx context.Context, c storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
+		return c.Txn(ctx, req)
+	})
+}
+
+// Watch implements Store. The watch is served from what this member has applied; one that begins now
+// begins after all that had been acknowledged when it was asked for.
+func (m *Member) Watch(ctx context.Context, req *storev1.WatchRequest) (Watcher, error) {
+	if err := mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd()); err != nil {
+		return nil, err
+	}
+	if req.StartRevision <= 0 {
+		rev, err := m.acknowledged(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := m.waitRevision(ctx, rev); err != nil {
+			return nil, err
+		}
+		req = &storev1.WatchRequest{
+			Key: req.Key, RangeEnd: req.RangeEnd, StartRevision: rev + 1, Previous: req.Previous, Progress: req.Progress,
+		}
+	}
+	return m.hub.Watch(ctx, req)
+}
+
+// acknowledged gives a revision that is not before any that had been acknowledged when it was called.
+func (m *Member) acknowledged(ctx context.Context) (int64, error) {
+	res, err := m.Range(ctx, &storev1.RangeRequest{Key: []byte{0}, CountOnly: true})
+	return res.GetRevision(), err
+}
+
+// waitRevision waits until this member has applied a revision.
+func (m *Member) waitRevision(ctx context.Context, rev int64) error {
+	for {
+		woken := m.applied.next()
+		if m.state.Revision() >= rev {
+			return nil
+		}
+		select {
+		case <-woken:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-m.closing:
+			return &Error{Reason: Unavailable, Message: "this member is shutting down"}
+		}
+	}
+}
+
+// checkQuota refuses transactions that may put something when the store is full. The size is that
+// of what is applied, so that writes under way may overshoot the quota a little.
+func (m *Member) checkQuota(req *storev1.TxnRequest) error {
+	live := m.state.Stats().LiveBytes
+	if live < m.cfg.QuotaBytes {
+		return nil
+	}
+	for _, ops := range [][]*storev1.Op{req.Success, req.Failure} {
+		for _, op := range ops {
+			if op.GetPut() != nil {
+				return &Error{Reason: NoSpace, Message: "the store holds " + byteCount(live) + " and its quota is " + byteCount(m.cfg.QuotaBytes) +
+					": delete objects, or raise the quota on all members"}
+			}
+		}
+	}
+	return nil
+}

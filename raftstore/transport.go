@@ -1,0 +1,142 @@
+package raftstore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/grpc/credentials"
+
+	"kaji.dev/kaji/identity"
+)
+
+// raftProtocol is what members agree on by ALPN for Raft; gRPC's is h2. So both share a port, a
+// handshake and its certificates.
+const raftProtocol = "kaji-raft/1"
+
+// muxCredentials lets gRPC do the handshake of every connection, and takes those that are Raft's away from it.
+type muxCredentials struct {
+	credentials.TransportCredentials
+	raft *raftStream
+}
+
+// newMuxCredentials gives the server's credentials for both protocols.
+func newMuxCredentials(server *tls.Config, raft *raftStream) credentials.TransportCredentials {
+	server = server.Clone()
+	server.NextProtos = []string{"h2", raftProtocol}
+	return &muxCredentials{TransportCredentials: credentials.NewTLS(server), raft: raft}
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (m *muxCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := m.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	state := info.(credentials.TLSInfo).State
+	if state.NegotiatedProtocol != raftProtocol {
+		return conn, info, nil
+	}
+	if err := provesStore(state); err != nil {
+		return nil, nil, err
+	}
+	// gRPC bounds the handshake by a deadline; from here the connection is Raft's.
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, err
+	}
+	m.raft.deliver(conn)
+	return nil, nil, credentials.ErrConnDispatched
+}
+
+// Clone implements credentials.TransportCredentials.
+func (m *muxCredentials) Clone() credentials.TransportCredentials {
+	return &muxCredentials{TransportCredentials: m.TransportCredentials.Clone(), raft: m.raft}
+}
+
+// provesStore refuses peers that are not members of the store.
+func provesStore(state tls.ConnectionState) error {
+	if len(state.VerifiedChains) == 0 {
+		return errors.New("raft: the peer has no verified certificate")
+	}
+	who := identity.FromCertificate(state.VerifiedChains[0][0])
+	if _, ok := who.Store(); !ok {
+		return errors.New("raft: " + who.String() + " is no member of the store")
+	}
+	return nil
+}
+
+// raftStream is Raft's way to other members: TLS connections that agreed on raftProtocol.
+type raftStream struct {
+	client   *tls.Config
+	addr     memberAddr
+	incoming chan net.Conn
+	done     chan struct{}
+	once     sync.Once
+}
+
+var _ raft.StreamLayer = (*raftStream)(nil)
+
+func newRaftStream(client *tls.Config, advertise string) *raftStream {
+	client = client.Clone()
+	client.NextProtos = []string{raftProtocol}
+	return &raftStream{client: client, addr: memberAddr(advertise), incoming: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// deliver hands a connection that was let in to Raft.
+func (s *raftStream) deliver(conn net.Conn) {
+	select {
+	case s.incoming <- conn:
+	case <-s.done:
+		conn.Close()
+	}
+}
+
+// Accept implements net.Listener.
+func (s *raftStream) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.incoming:
+		return conn, nil
+	case <-s.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (s *raftStream) Close() error {
+	s.once.Do(func() { close(s.done) })
+	return nil
+}
+
+// Addr implements net.Listener; it is what members call this one by.
+func (s *raftStream) Addr() net.Addr { return s.addr }
+
+// Dial implements raft.StreamLayer.
+func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	d := tls.Dialer{Config: s.client}
+	conn, err := d.DialContext(ctx, "tcp", string(address))
+	if err != nil {
+		return nil, err
+	}
+	state := conn.(*tls.Conn).ConnectionState()
+	if state.NegotiatedProtocol != raftProtocol {
+		conn.Close()
+		return nil, errors.New("raft: " + string(address) + " does not speak " + raftProtocol)
+	}
+	if err := provesStore(state); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// memberAddr is a host:port that may be a name.
+type memberAddr string
+
+func (memberAddr) Network() string  { return "tcp" }
+func (a memberAddr) String() string { return string(a) }
