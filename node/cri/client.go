@@ -34,7 +34,7 @@ type Client struct {
 
 // Dial makes a client for the runtime at a socket ("/run/containerd/containerd.sock",
 // with or without "unix://"). It returns at once; the connection is made, and made again, as needed.
-// The client lists only what carries the node's name.
+// The client lists only what carries the node's name; with no name, everything.
 func Dial(endpoint, node string) (*Client, error) {
 	path := strings.TrimPrefix(endpoint, "unix://")
 	if !strings.HasPrefix(path, "/") {
@@ -137,7 +137,7 @@ func (c *Client) Events(ctx context.Context, wake func(podUID string)) error {
 			return wrap("GetContainerEvents", "", err)
 		}
 		box := e.GetPodSandboxStatus()
-		if node, ok := box.GetLabels()[labelNode]; ok && node != c.node {
+		if node, ok := box.GetLabels()[labelNode]; ok && c.node != "" && node != c.node {
 			continue
 		}
 		wake(box.GetMetadata().GetUid())

@@ -79,7 +79,10 @@ func (c *Client) Sandboxes(ctx context.Context, podUID string) ([]observed.Sandb
 }
 
 func (c *Client) selector(podUID string) map[string]string {
-	sel := map[string]string{labelNode: c.node}
+	sel := map[string]string{}
+	if c.node != "" {
+		sel[labelNode] = c.node
+	}
 	if podUID != "" {
 		sel[observed.LabelPodUID] = podUID
 	}

@@ -301,7 +301,7 @@ func (a *actor) seen(p observed.Pod, began time.Time) {
 // publish hands the status on if it says something new.
 func (a *actor) publish(now time.Time) {
 	st := plan.Status(&a.state, now)
-	if st == nil {
+	if st == nil || a.state.Gone {
 		return
 	}
 	if proto.Equal(st, a.state.Published) {
