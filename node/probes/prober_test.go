@@ -95,9 +95,6 @@ func TestHTTPProbe(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-		fmt.Fprint(w, r.Proto)
-		w.WriteHeader(map[int]int{1: 501, 2: 200}[r.ProtoMajor])
-	})
 	plain := httptest.NewServer(mux)
 	defer plain.Close()
 	secure := httptest.NewTLSServer(mux)
