@@ -32,7 +32,7 @@ func validateConfigMap(c *corev1.ConfigMap) field.ErrorList {
 		total += len(v)
 	}
 	if total > maxDataBytes {
-		errs = append(errs, field.TooLong(field.NewPath(""), "", maxDataBytes))
+		errs = append(errs, field.TooLong(field.NewPath("data"), "", maxDataBytes))
 	}
 	return errs
 }

@@ -1,0 +1,70 @@
+package strategy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name, base, patch string
+		want              []string
+	}{
+		{"defaults give none", basePod, `{}`, nil},
+		{"defaults of a template give none", baseDeployment, `{}`, nil},
+		{"a volume", basePod, spec(`{volumes: [{name: a}, {name: b, persistentVolumeClaim: {claimName: c}}]}`), []string{"spec.volumes[1].persistentVolumeClaim"}},
+		{"a source of a projected volume", basePod, spec(`{volumes: [{name: a, projected: {sources: [{configMap: {name: c}}, {serviceAccountToken: {path: t}}]}}]}`),
+			[]string{"spec.volumes[0].projected.sources[1].serviceAccountToken"}},
+		{"fields of containers", basePod, container(`{resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}], securityContext: {windowsOptions: {hostProcess: true}}}`),
+			[]string{"spec.containers[0].resizePolicy", "spec.containers[0].securityContext.windowsOptions"}},
+		{"fields of a template", baseDeployment, `spec: {template: {spec: {schedulingGroup: {podGroupName: g}}}}`, []string{"spec.template.spec.schedulingGroup"}},
+		{"a priority class that is not there", basePod, spec(`{priorityClassName: high}`), []string{"spec.priorityClassName"}},
+		{"a priority class that is", basePod, spec(`{priorityClassName: system-node-critical}`), nil},
+		{"automounting switched off", basePod, spec(`{automountServiceAccountToken: false}`), nil},
+		{"automounting switched on", basePod, spec(`{automountServiceAccountToken: true}`), []string{"spec.automountServiceAccountToken"}},
+		{"linux", basePod, spec(`{os: {name: linux}}`), nil},
+		{"windows", basePod, spec(`{os: {name: windows}}`), []string{"spec.os.name"}},
+		{"a service", baseService, `{}`, []string{"spec"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, s := build(t, c.base, c.patch)
+			var got []string
+			for _, w := range s.Warnings(o) {
+				path, why, ok := strings.Cut(w, ": ")
+				if !ok || why == "" {
+					t.Errorf("a warning without a reason: %q", w)
+				}
+				got = append(got, path)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestUnsupportedNamesFields expects every entry of the table to be a field that a user can reach.
+func TestUnsupportedNamesFields(t *testing.T) {
+	seen := map[protoreflect.FullName]bool{}
+	for _, g := range Unsupported() {
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(g.Message)
+		if err != nil {
+			t.Errorf("%s: %v", g.Message, err)
+			continue
+		}
+		if d.(protoreflect.MessageDescriptor).Fields().ByName(g.Field) == nil {
+			t.Errorf("%s has no field %s", g.Message, g.Field)
+		}
+		if g.Why == "" {
+			t.Errorf("%s.%s has no reason", g.Message, g.Field)
+		}
+		if seen[g.Message.Append(g.Field)] {
+			t.Errorf("%s.%s is listed twice", g.Message, g.Field)
+		}
+		seen[g.Message.Append(g.Field)] = true
+	}
+}
