@@ -248,6 +248,12 @@ func validateMounts(c *corev1.Container, volumes map[string]*corev1.Volume, path
 				errs = append(errs, field.Forbidden(at.Child("recursiveReadOnly"), "may only be specified when readOnly is true"))
 			}
 		}
+		for j, o := range m.BindMountOptions {
+			errs = append(errs, oneOf(at.Child("bindMountOptions").Index(j), o, "nodev", "noexec", "nosuid")...)
+		}
+		if known && v.GetVolumeSource().GetImage() != nil && len(m.BindMountOptions) > 0 {
+			errs = append(errs, field.Forbidden(at.Child("bindMountOptions"), "not allowed in image volume sources"))
+		}
 		if known && v.GetVolumeSource().GetImage() != nil && m.SubPathExpr != "" {
 			errs = append(errs, field.Forbidden(at.Child("subPathExpr"), "not allowed in image volume sources"))
 		}

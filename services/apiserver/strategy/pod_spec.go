@@ -25,7 +25,7 @@ func validatePodSpec(s *corev1.PodSpec, path *field.Path) field.ErrorList {
 	f.volumes, errs = validateVolumes(s, path.Child("volumes"))
 	errs = append(errs, validateContainers(f, path)...)
 	errs = append(errs, validatePodResources(s, path.Child("resources"))...)
-	errs = append(errs, validatePodSecurity(s.SecurityContext, s, f.os, path.Child("securityContext"))...)
+	errs = append(errs, validatePodSecurity(s.SecurityContext, s, f.os, path)...)
 	errs = append(errs, validatePodLife(s, path)...)
 	errs = append(errs, validatePodNetwork(s, path)...)
 	errs = append(errs, validatePodPlacement(s, path)...)

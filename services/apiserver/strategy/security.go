@@ -122,7 +122,8 @@ func validateWindows(w *corev1.WindowsSecurityContextOptions, path *field.Path) 
 }
 
 // validatePodSecurity checks what all containers of a pod run with.
-func validatePodSecurity(s *corev1.PodSecurityContext, spec *corev1.PodSpec, os string, path *field.Path) field.ErrorList {
+func validatePodSecurity(s *corev1.PodSecurityContext, spec *corev1.PodSpec, os string, specPath *field.Path) field.ErrorList {
+	path := specPath.Child("securityContext")
 	if s == nil {
 		return nil
 	}
@@ -164,13 +165,13 @@ func validatePodSecurity(s *corev1.PodSecurityContext, spec *corev1.PodSpec, os 
 		errs = append(errs, field.Forbidden(path.Child("windowsOptions"), "windows options cannot be set for a linux pod"))
 	}
 	if os == "windows" {
-		errs = append(errs, validateWindowsPod(s, spec, path)...)
+		errs = append(errs, validateWindowsPod(s, spec, path, specPath)...)
 	}
 	return errs
 }
 
 // validateWindowsPod refuses what only Linux has.
-func validateWindowsPod(s *corev1.PodSecurityContext, spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+func validateWindowsPod(s *corev1.PodSecurityContext, spec *corev1.PodSpec, path, specPath *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for name, set := range map[string]bool{
 		"appArmorProfile": s.AppArmorProfile != nil, "seLinuxOptions": s.SeLinuxOptions != nil, "seccompProfile": s.SeccompProfile != nil,
@@ -186,7 +187,7 @@ func validateWindowsPod(s *corev1.PodSecurityContext, spec *corev1.PodSpec, path
 		"hostPID": spec.HostPid, "hostIPC": spec.HostIpc, "shareProcessNamespace": spec.ShareProcessNamespace != nil, "hostUsers": spec.HostUsers != nil,
 	} {
 		if set {
-			errs = append(errs, field.Forbidden(field.NewPath("spec", name), "cannot be set for a windows pod"))
+			errs = append(errs, field.Forbidden(specPath.Child(name), "cannot be set for a windows pod"))
 		}
 	}
 	return errs

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"kaji.dev/kaji/apierror"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 )
 
@@ -97,21 +98,21 @@ func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
 			}
 		},
 		Validate: func(obj kind.Object) []apierror.FieldViolation {
-			errs := validateMetadata(kind.Metadata(obj), namespaced, name, field.NewPath("metadata"))
+			errs := validateMetadata(metadataOf(obj), namespaced, name, field.NewPath("metadata"))
 			if r.validate != nil {
 				errs = append(errs, r.validate(obj.(T))...)
 			}
 			return violations(errs)
 		},
 		ValidateUpdate: func(new, old kind.Object) []apierror.FieldViolation {
-			errs := validateMetadataUpdate(kind.Metadata(new), kind.Metadata(old), field.NewPath("metadata"))
+			errs := validateMetadataUpdate(metadataOf(new), metadataOf(old), field.NewPath("metadata"))
 			if r.validateUpdate != nil {
 				errs = append(errs, r.validateUpdate(new.(T), old.(T))...)
 			}
 			return violations(errs)
 		},
 		ValidateStatusUpdate: func(new, old kind.Object) []apierror.FieldViolation {
-			errs := validateMetadataUpdate(kind.Metadata(new), kind.Metadata(old), field.NewPath("metadata"))
+			errs := validateMetadataUpdate(metadataOf(new), metadataOf(old), field.NewPath("metadata"))
 			if r.validateStatus != nil {
 				errs = append(errs, r.validateStatus(new.(T), old.(T))...)
 			}
@@ -131,6 +132,14 @@ func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
 			return unsupported.warnings(obj)
 		},
 	}
+}
+
+// metadataOf never is nil and, unlike kind.Metadata, never changes the object: old ones come from a cache.
+func metadataOf(obj kind.Object) *metav1.ObjectMeta {
+	if m := obj.GetMetadata(); m != nil {
+		return m
+	}
+	return &metav1.ObjectMeta{}
 }
 
 // violations turns Kubernetes' field errors into the API's own.

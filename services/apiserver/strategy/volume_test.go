@@ -43,6 +43,7 @@ func TestVolumeRules(t *testing.T) {
 		{"absolute sub path", mount(`{name: v, mountPath: /a, subPath: /b}`), []string{m0 + "subPath Invalid"}},
 		{"sub path both ways", mount(`{name: v, mountPath: /a, subPath: b, subPathExpr: c}`), []string{m0 + "subPathExpr Invalid"}},
 		{"bidirectional without privilege", mount(`{name: v, mountPath: /a, mountPropagation: Bidirectional}`), []string{m0 + "mountPropagation Forbidden"}},
+		{"unknown mount option", mount(`{name: v, mountPath: /a, bindMountOptions: [noexec, sync]}`), []string{m0 + "bindMountOptions[1] NotSupported"}},
 		{"recursive without read only", mount(`{name: v, mountPath: /a, recursiveReadOnly: Enabled}`), []string{m0 + "recursiveReadOnly Forbidden"}},
 	})
 }
