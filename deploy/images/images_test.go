@@ -89,7 +89,7 @@ func TestRegistryServesWhatIsPutInItsDirectory(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Address: addr, Dir: dir, BlobDir: t.TempDir()}, hclog.NewNullLogger())
+		done <- Run(ctx, Config{Address: addr, Dir: dir, BlobDir: filepath.Join(t.TempDir(), "blobs")}, hclog.NewNullLogger())
 	}()
 	img, err := Pause()
 	if err != nil {

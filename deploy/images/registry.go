@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,9 @@ func Run(ctx context.Context, cfg Config, logger hclog.Logger) error {
 		registry.Logger(log.New(io.Discard, "", 0)),
 		registry.WithBlobHandler(registry.NewDiskBlobHandler(cfg.BlobDir)),
 	)}
+	if err := os.MkdirAll(cfg.BlobDir, 0o755); err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", cfg.Address)
 	if err != nil {
 		return err
@@ -66,7 +70,7 @@ func Run(ctx context.Context, cfg Config, logger hclog.Logger) error {
 	if cfg.TLS != nil {
 		l = tls.NewListener(l, cfg.TLS)
 	}
-	web := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn})}
 	stop := context.AfterFunc(ctx, func() { web.Close() })
 	defer stop()
 	logger.Info("serving", "address", cfg.Address)
