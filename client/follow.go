@@ -82,8 +82,7 @@ func (i *Informer[T]) list(ctx context.Context) error {
 		}
 		objects = append(objects, page...)
 		if meta.GetContinue() == "" {
-			i.replace(objects)
-			i.revision = meta.GetResourceVersion()
+			i.replace(objects, meta.GetResourceVersion())
 			if !i.HasSynced() {
 				close(i.synced)
 			}
@@ -120,20 +119,19 @@ func (i *Informer[T]) watch(ctx context.Context) error {
 }
 
 func (i *Informer[T]) apply(event Event[T]) {
+	if event.Type != metav1.EventType_EVENT_TYPE_BOOKMARK {
+		i.transform(event.Object)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	switch event.Type {
 	case metav1.EventType_EVENT_TYPE_ADDED, metav1.EventType_EVENT_TYPE_MODIFIED:
-		i.transform(event.Object)
-		i.mu.Lock()
 		i.put(event.Object)
-		i.mu.Unlock()
 	case metav1.EventType_EVENT_TYPE_DELETED:
-		i.transform(event.Object)
-		i.mu.Lock()
 		i.remove(keyOf(event.Object), &event.Object)
-		i.mu.Unlock()
 	}
 	if revision := event.Object.GetMetadata().GetResourceVersion(); revision != "" {
-		i.revision = revision
+		i.reached(revision)
 	}
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type Informer[T kind.Object] struct {
 	// see changes in the cache's order. Lock order: mu, then delivery.mu.
 	mu         sync.RWMutex
 	cache      *cache[T]
+	observed   int64 // revision that the cache is at
 	deliveries []*delivery[T]
 	running    context.Context // set by Run
 	workers    sync.WaitGroup
@@ -129,6 +131,14 @@ func (i *Informer[T]) WaitSynced(ctx context.Context) error {
 	}
 }
 
+// Revision is the revision that the cache is at: every write of this kind up to it is in the cache. A program that has
+// written an object itself compares the resourceVersion it got with this, to know whether it reads its own write.
+func (i *Informer[T]) Revision() int64 {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.observed
+}
+
 // Get reads an object from the cache. Do not change it.
 func (i *Informer[T]) Get(namespace, name string) (T, bool) {
 	i.mu.RLock()
@@ -166,10 +176,11 @@ func (i *Informer[T]) resync(ctx context.Context) {
 	}
 }
 
-// replace makes the cache equal to a list.
-func (i *Informer[T]) replace(objects []T) {
+// replace makes the cache equal to a list of a revision.
+func (i *Informer[T]) replace(objects []T, revision string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.reached(revision)
 	gone := make(map[string]struct{}, len(i.cache.objects))
 	for key := range i.cache.objects {
 		gone[key] = struct{}{}
@@ -180,6 +191,15 @@ func (i *Informer[T]) replace(objects []T) {
 	}
 	for key := range gone {
 		i.remove(key, nil)
+	}
+}
+
+// reached notes the revision that the cache is at. Callers hold mu from the change on, so that nobody who was told of a
+// change finds the revision behind it.
+func (i *Informer[T]) reached(revision string) {
+	i.revision = revision
+	if n, err := strconv.ParseInt(revision, 10, 64); err == nil {
+		i.observed = n
 	}
 }
 

@@ -89,6 +89,7 @@ func (l *ledger) await(ctx context.Context, t rapid.TB, what string, done func()
 		}
 		select {
 		case <-changed:
+		case <-time.After(5 * time.Millisecond): // for conditions that also read the cache
 		case <-ctx.Done():
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -334,7 +335,7 @@ func TestInformerTellsFinalStates(t *testing.T) {
 			for _, v := range h.ledger.live {
 				seen[v[:1]] = v[2:]
 			}
-			return maps.Equal(seen, model)
+			return h.informer.Revision() >= h.server.Revision() && maps.Equal(seen, model)
 		})
 		if got := len(h.informer.List("", nil)); got != len(model) {
 			t.Fatalf("%d objects in the cache, want %d", got, len(model))
