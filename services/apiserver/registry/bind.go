@@ -55,20 +55,21 @@ func (r *resource) bindPods(ctx context.Context, req *corev1.BindPodsRequest) (*
 			}
 			allowed[b.GetNamespace()] = true
 		}
+		one := &binding{PodBinding: b}
+		all[i] = one
 		key, err := r.key(b.GetNamespace(), b.GetName())
-		if err != nil {
-			return nil, err
+		switch {
+		case err != nil:
+			one.refuse(err)
+		case b.GetNodeName() == "":
+			one.refuse(apierror.BadRequest("the binding names no node", apierror.FieldViolation{
+				Field: fmt.Sprintf("bindings[%d].nodeName", i), Description: "must not be empty", Reason: "FieldValueRequired"}))
+		case seen[key]:
+			one.refuse(apierror.Conflict(r.kind.String(), b.GetNamespace(), b.GetName(), "an earlier binding of the same call names it too"))
+		default:
+			seen[key] = true
+			one.key, one.current = key, r.cache.Get(key)
 		}
-		if b.GetNodeName() == "" {
-			return nil, apierror.BadRequest("a binding names no node", apierror.FieldViolation{
-				Field: fmt.Sprintf("bindings[%d].nodeName", i), Description: "must not be empty", Reason: "FieldValueRequired"})
-		}
-		if seen[key] {
-			return nil, apierror.BadRequest("two bindings of the same pod in one call", apierror.FieldViolation{
-				Field: fmt.Sprintf("bindings[%d]", i), Description: "names a pod that is named before", Reason: "FieldValueDuplicate"})
-		}
-		seen[key] = true
-		all[i] = &binding{PodBinding: b, key: key, current: r.cache.Get(key)}
 	}
 	if err := r.bindAll(ctx, all); err != nil {
 		return nil, err

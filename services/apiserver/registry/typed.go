@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -62,7 +63,8 @@ func unaryDesc(name, full string, in protoreflect.MessageType, h unary) grpc.Met
 		Handler: func(srv any, ctx context.Context, decode func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
 			req := in.New().Interface()
 			if err := decode(req); err != nil {
-				return nil, err
+				// Bytes that are no such message, or text in them that is no UTF-8.
+				return nil, apierror.ToStatus(apierror.BadRequest("the request cannot be read: " + status.Convert(err).Message()))
 			}
 			if chain == nil {
 				return h(ctx, req)
