@@ -154,3 +154,6 @@ func (r *Resource[T]) invoke(ctx context.Context, verb metav1.Verb, subresource 
 func (r *Resource[T]) unsupported(verb metav1.Verb, subresource string) error {
 	return apierror.BadRequest(fmt.Sprintf("%s has no method for %s %s", r.kind, verb, subresource))
 }
+
+// Client is the connection that the resource goes through.
+func (r *Resource[T]) Client() *Client { return r.client }
