@@ -246,7 +246,7 @@ func (l *Lister) follow(ctx context.Context) {
 		l.mu.Lock()
 		had := l.events
 		l.events = false
-		l.all = true // events may have been lost
+		l.all = l.all || had // events may have been lost
 		l.mu.Unlock()
 		if ctx.Err() != nil {
 			return
