@@ -21,6 +21,7 @@ import (
 	"kaji.dev/kaji/services/apiserver/join"
 	"kaji.dev/kaji/services/apiserver/proxy"
 	"kaji.dev/kaji/services/apiserver/registry"
+	"kaji.dev/kaji/services/apiserver/requests"
 	"kaji.dev/kaji/services/apiserver/view"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
@@ -58,13 +59,17 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	scheduler := &proxy.Scheduler{API: api, TLS: files.Client}
 	defer scheduler.Close()
 
+	rules, err := requests.New()
+	if err != nil {
+		return err
+	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(cacheMetrics{caches})
 	server, err := grpcserver.New(grpcserver.Config{
 		Address: cfg.Address, Listener: cfg.Listener, TLS: files.ServerForJoin(),
 		MetricsAddress: cfg.MetricsAddress, Metrics: metrics, DrainTimeout: cfg.DrainTimeout,
-		Unary:  []grpc.UnaryServerInterceptor{authz.Unary},
-		Stream: []grpc.StreamServerInterceptor{authz.Stream},
+		Unary:  []grpc.UnaryServerInterceptor{authz.Unary, rules.Unary},
+		Stream: []grpc.StreamServerInterceptor{authz.Stream, rules.Stream},
 	}, log, grpc.ForceServerCodecV2(frame.Codec()))
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
@@ -31,8 +32,12 @@ type Server struct {
 	// CA signs certificates for more identities.
 	CA *identity.CA
 
-	tb testing.TB
+	tb   testing.TB
+	stop func()
 }
+
+// Stop ends the server before the test does, and waits for it.
+func (s *Server) Stop() { s.stop() }
 
 // Start starts a server; change, which may be nil, alters its configuration before. The test fails when the server
 // does not come up or does not end well.
@@ -64,12 +69,13 @@ func Start(tb testing.TB, change func(*apiserver.Config)) *Server {
 		cancel()
 		tb.Fatalf("the API server ended: %v", err)
 	}
-	tb.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			tb.Errorf("the API server ended with: %v", err)
 		}
 	})
+	tb.Cleanup(s.stop)
 	return s
 }
 
