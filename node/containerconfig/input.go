@@ -30,8 +30,6 @@ type ContainerInput struct {
 	Env []env.KeyValue
 	// Mounts are where the container's volumeMounts point, in their order.
 	Mounts []volumes.Mount
-	// PodIPs are the sandbox's addresses.
-	PodIPs []string
 	// HostsPath is the managed /etc/hosts on the host; empty leaves the file to the
 	// runtime (also done when a volume is mounted there).
 	HostsPath string

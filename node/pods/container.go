@@ -123,7 +123,7 @@ func (a *actor) containerConfig(ctx context.Context, in startInput, act plan.Sta
 		return nil, nil, err
 	}
 	cfg, err := a.m.cfg.Containers.Container(in.pod, c, containerconfig.ContainerInput{
-		Attempt: act.Attempt, Image: image, Env: vars, Mounts: mounts, PodIPs: in.ips,
+		Attempt: act.Attempt, Image: image, Env: vars, Mounts: mounts,
 		HostsPath: hosts, TerminationLogPath: termination, TargetID: in.target,
 	})
 	if err != nil {
