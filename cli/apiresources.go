@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kaji.dev/kaji/apierror"
+	"kaji.dev/kaji/cli/printers"
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
+)
+
+func newAPIResources(s *session) *cobra.Command {
+	var noHeaders bool
+	var format string
+	c := &cobra.Command{
+		Use:     "api-resources",
+		Short:   "List the kinds that the cluster serves",
+		Example: "  kaji api-resources -o wide",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "" && format != "wide" && format != "name" {
+				return usage(c, "the output of api-resources is wide or name, not %q", format)
+			}
+			conn, err := s.connect()
+			if err != nil {
+				return err
+			}
+			r, err := apiv1.NewResourceServiceClient(conn.Conn()).Discover(c.Context(), &apiv1.DiscoverRequest{})
+			if err != nil {
+				return apierror.FromStatus(err)
+			}
+			return printers.NewTable(s.Out).Write(resourceRows(r.GetKinds(), format, noHeaders)...)
+		},
+	}
+	c.Flags().BoolVar(&noHeaders, "no-headers", false, "leave the headings out")
+	c.Flags().StringVarP(&format, "output", "o", "", "form of the output: wide, name")
+	return c
+}
+
+func resourceRows(kinds []*apiv1.KindInfo, format string, noHeaders bool) [][]string {
+	var rows [][]string
+	if !noHeaders && format != "name" {
+		rows = append(rows, []string{"NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"})
+		if format == "wide" {
+			rows[0] = append(rows[0], "VERBS", "SERVICE")
+		}
+	}
+	for _, k := range kinds {
+		o := k.GetOptions()
+		if format == "name" {
+			name := o.GetPlural()
+			if group, _, ok := strings.Cut(o.GetApiVersion(), "/"); ok {
+				name += "." + group
+			}
+			rows = append(rows, []string{name})
+			continue
+		}
+		row := []string{o.GetPlural(), strings.Join(o.GetShortNames(), ","), o.GetApiVersion(), strconv.FormatBool(o.GetNamespaced()), o.GetKind()}
+		if format == "wide" {
+			row = append(row, strings.Join(k.GetVerbs(), ","), k.GetService())
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/client-go/util/jsonpath"
+
+	"kaji.dev/kaji/cli/printers"
+	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/manifest"
+)
+
+// output writes objects in the form that -o asks for.
+type output struct {
+	format        string
+	managedFields bool
+}
+
+func (o *output) bind(c *cobra.Command, formats ...string) {
+	c.Flags().StringVarP(&o.format, "output", "o", "", "form of the output: "+strings.Join(formats, ", "))
+	c.Flags().BoolVar(&o.managedFields, "show-managed-fields", false, "keep metadata.managedFields in yaml and json")
+	_ = c.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var words []string
+		for _, f := range formats {
+			words = append(words, strings.TrimSuffix(f, "…"))
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}
+
+// table says whether the output is a table rather than objects.
+func (o *output) table() bool { return o.format == "" || o.format == "wide" }
+
+// check refuses a format that no command knows, before anything is done.
+func (o *output) check(c *cobra.Command) error {
+	switch {
+	case o.table(), o.format == "yaml", o.format == "json", o.format == "name":
+		return nil
+	}
+	if text, ok := strings.CutPrefix(o.format, "jsonpath="); ok {
+		_, err := parsePath(text)
+		return err
+	}
+	if text, ok := strings.CutPrefix(o.format, "custom-columns="); ok {
+		_, err := parseColumns(text)
+		return err
+	}
+	return usage(c, "unknown output %q: wide, yaml, json, name, jsonpath=…, custom-columns=…", o.format)
+}
+
+// json is an object as yaml and json show it.
+func (o *output) json(object kind.Object) ([]byte, error) {
+	if !o.managedFields && len(object.GetMetadata().GetManagedFields()) > 0 {
+		object = clone(object)
+		object.GetMetadata().ManagedFields = nil
+	}
+	return manifest.ToJSON(object)
+}
+
+// write writes objects in any form but a table. A list is wrapped in kind List; a single object is not.
+func (o *output) write(w io.Writer, objects []kind.Object, list bool) error {
+	if o.format == "name" {
+		for _, object := range objects {
+			fmt.Fprintln(w, refer(object))
+		}
+		return nil
+	}
+	var texts [][]byte
+	for _, object := range objects {
+		b, err := o.json(object)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, b)
+	}
+	var whole []byte
+	if list || len(texts) != 1 {
+		whole = append([]byte(`{"apiVersion":"v1","kind":"List","items":[`), bytes.Join(texts, []byte{','})...)
+		whole = append(whole, `],"metadata":{"resourceVersion":""}}`...)
+	} else {
+		whole = texts[0]
+	}
+	switch {
+	case o.format == "json":
+		var b bytes.Buffer
+		if err := stdjson.Indent(&b, whole, "", "    "); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(w, b.String())
+		return err
+	case o.format == "yaml":
+		b, err := manifest.JSONToYAML(whole)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(b)
+		return err
+	case strings.HasPrefix(o.format, "jsonpath="):
+		return writePath(w, strings.TrimPrefix(o.format, "jsonpath="), whole)
+	case strings.HasPrefix(o.format, "custom-columns="):
+		return writeColumns(w, strings.TrimPrefix(o.format, "custom-columns="), texts)
+	}
+	return fmt.Errorf("output %q is not for objects", o.format)
+}
+
+func parsePath(text string) (*jsonpath.JSONPath, error) {
+	p := jsonpath.New("output").AllowMissingKeys(true)
+	if err := p.Parse(relaxed(text)); err != nil {
+		return nil, &advice{err: fmt.Errorf("jsonpath %q: %w", text, err), next: "for example: -o jsonpath='{.items[*].metadata.name}'"}
+	}
+	return p, nil
+}
+
+var barePath = regexp.MustCompile(`^\.?[A-Za-z_\[][^{}]*$`)
+
+// relaxed takes a path without braces or leading dot, as people write it.
+func relaxed(text string) string {
+	if !barePath.MatchString(text) {
+		return text
+	}
+	if text[0] != '.' && text[0] != '[' {
+		text = "." + text
+	}
+	return "{" + text + "}"
+}
+
+func writePath(w io.Writer, text string, whole []byte) error {
+	p, err := parsePath(text)
+	if err != nil {
+		return err
+	}
+	var v any
+	if err := json.Unmarshal(whole, &v); err != nil {
+		return err
+	}
+	return p.Execute(w, v)
+}
+
+// pathText is what a path finds in an object, as text; empty when there is nothing.
+func pathText(p *jsonpath.JSONPath, object []byte) (string, error) {
+	var v any
+	if err := json.Unmarshal(object, &v); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	if err := p.Execute(&b, v); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+type column struct {
+	heading string
+	path    *jsonpath.JSONPath
+}
+
+func parseColumns(text string) ([]column, error) {
+	var out []column
+	for _, part := range strings.Split(text, ",") {
+		heading, path, ok := strings.Cut(part, ":")
+		if !ok || heading == "" || path == "" {
+			return nil, &advice{err: fmt.Errorf("custom column %q is not of the form HEADING:PATH", part), next: "for example: -o custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image"}
+		}
+		p, err := parsePath(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, column{heading, p})
+	}
+	return out, nil
+}
+
+func writeColumns(w io.Writer, text string, objects [][]byte) error {
+	columns, err := parseColumns(text)
+	if err != nil {
+		return err
+	}
+	var head []string
+	for _, c := range columns {
+		head = append(head, c.heading)
+	}
+	rows := [][]string{head}
+	for _, o := range objects {
+		var row []string
+		for _, c := range columns {
+			cell, err := pathText(c.path, o)
+			if err != nil {
+				return err
+			}
+			if cell == "" {
+				cell = "<none>"
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	return printers.NewTable(w).Write(rows...)
+}
+
+// sortBy orders objects by what a path finds in them: numbers by value, everything else as text.
+func sortBy(objects []kind.Object, path string) error {
+	p, err := parsePath(path)
+	if err != nil {
+		return err
+	}
+	type keyed struct {
+		object kind.Object
+		key    any
+	}
+	all := make([]keyed, len(objects))
+	found := false
+	for i, o := range objects {
+		b, err := manifest.ToJSON(o)
+		if err != nil {
+			return err
+		}
+		var v any
+		if err := json.Unmarshal(b, &v); err != nil {
+			return err
+		}
+		all[i].object = o
+		results, err := p.FindResults(v)
+		if err != nil {
+			return err
+		}
+		if len(results) > 0 && len(results[0]) > 0 {
+			all[i].key = results[0][0].Interface()
+			found = true
+		}
+	}
+	if !found && len(objects) > 0 {
+		return errors.New("no object has a value at " + path)
+	}
+	sort.SliceStable(all, func(i, j int) bool { return less(all[i].key, all[j].key) })
+	for i := range all {
+		objects[i] = all[i].object
+	}
+	return nil
+}
+
+func less(a, b any) bool {
+	if a == nil || b == nil {
+		return a == nil && b != nil
+	}
+	if x, ok := a.(int64); ok {
+		if y, ok := b.(int64); ok {
+			return x < y
+		}
+	}
+	return fmt.Sprint(a) < fmt.Sprint(b)
+}

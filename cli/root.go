@@ -1,0 +1,102 @@
+// Package cli is what users type: the verbs of kubectl on Kaji's API.
+//
+// It owns commands, flags, output and the words of errors. It keeps no state of its own beside the client
+// configuration (cli/config), and asks the API for everything else through the client package; what a
+// declared object should become is worked out in manifest/merge, what a table shows in cli/printers.
+// One command per file. A command tree serves one invocation at a time.
+package cli
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kaji.dev/kaji/client"
+)
+
+// Streams are where commands read and write.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Options is what the commands need from outside.
+type Options struct {
+	Streams
+	// Now is the clock that ages are reckoned by.
+	Now func() time.Time
+	// Connect opens the connection to the API.
+	Connect func(client.Config) (*client.Client, error)
+	// Client replaces configuration and connection; for tests. The commands close neither.
+	Client *client.Client
+	// Version is what `version` prints for the client.
+	Version string
+}
+
+// System returns the options of a real terminal.
+func System() Options {
+	return Options{Streams: Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, Version: buildVersion()}
+}
+
+// Groups of commands in the help.
+const (
+	groupBasic    = "basic"
+	groupDeploy   = "deploy"
+	groupDebug    = "debug"
+	groupSettings = "settings"
+)
+
+// NewRootCommand makes the command `kaji` with all of the users' verbs. More may be added to it.
+func NewRootCommand(o Options) *cobra.Command {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Connect == nil {
+		o.Connect = client.Dial
+	}
+	s := &session{Options: o}
+	root := &cobra.Command{
+		Use:   "kaji",
+		Short: "Kaji runs containers on machines, and keeps them running",
+		Long: `Kaji runs containers on machines, and keeps them running.
+
+Declare what should run in a manifest, apply it, and look at it:
+
+  kaji apply -f examples/web.yaml
+  kaji get pods
+  kaji logs deployment/web`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// Without this cobra takes an unknown command for an argument and says nothing.
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(o.In)
+	root.SetOut(o.Out)
+	root.SetErr(o.Err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{command: c, err: err}
+	})
+	s.bind(root)
+	root.AddGroup(
+		&cobra.Group{ID: groupBasic, Title: "Everyday:"},
+		&cobra.Group{ID: groupDeploy, Title: "Deployments:"},
+		&cobra.Group{ID: groupDebug, Title: "Looking closer:"},
+		&cobra.Group{ID: groupSettings, Title: "Settings:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add(groupBasic, newApply(s), newCreate(s), newGet(s), newDelete(s), newReplace(s), newEdit(s), newPatch(s), newLabel(s), newAnnotate(s))
+	add(groupDeploy, newScale(s), newRollout(s), newSet(s), newWait(s))
+	add(groupDebug, newDescribe(s), newLogs(s), newExec(s), newWhy(s), newEvents(s), newCordon(s), newUncordon(s))
+	add(groupSettings, newAPIResources(s), newConfig(s), newToken(s), newNode(s), newVersion(s))
+	root.SetHelpCommandGroupID(groupSettings)
+	root.SetCompletionCommandGroupID(groupSettings)
+	return root
+}
