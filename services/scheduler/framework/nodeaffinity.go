@@ -152,7 +152,7 @@ func (a *RequiredNodeAffinity) Matches(node *corev1.Node) bool {
 // NodeNames returns the nodes that matchFields alone leave, and false when some term leaves all. It spares pods
 // that belong to one node each (of DaemonSets) a walk over the whole cluster.
 func (a *RequiredNodeAffinity) NodeNames() ([]string, bool) {
-	if a == nil || !a.hasTerms {
+	if a == nil || len(a.terms) == 0 {
 		return nil, false
 	}
 	var out []string
