@@ -59,9 +59,11 @@ func Start(tb testing.TB, change func(*apiserver.Config)) *Server {
 		change(&cfg)
 	}
 	s.Store = cfg.Store
+	// What the server holds to be its own fault belongs into the output of a test that fails.
+	log := hclog.New(&hclog.LoggerOptions{Name: "apiserver", Level: hclog.Error})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- apiserver.Run(ctx, cfg, hclog.NewNullLogger()) }()
+	go func() { done <- apiserver.Run(ctx, cfg, log) }()
 	select {
 	case a := <-ready:
 		s.Address = a.String()

@@ -76,7 +76,7 @@ func (r *resource) watch(ctx context.Context, req *metav1.WatchRequest, typeURL 
 			}
 		}
 	}
-	return w.run(ctx, o.TimeoutSeconds)
+	return w.run(ctx, o.GetTimeoutSeconds())
 }
 
 // beginWatch sets up the watcher; the page is what it starts with, nil when it starts from a revision.
@@ -101,7 +101,7 @@ func (r *resource) beginWatch(ctx context.Context, s *watchcache.Selection, o *m
 		return nil, nil, err
 	}
 	wantsInitial := revision == 0
-	if o.SendInitialEvents != nil {
+	if o != nil && o.SendInitialEvents != nil {
 		wantsInitial = o.GetSendInitialEvents()
 	}
 	if wantsInitial {
@@ -116,11 +116,11 @@ func (r *resource) beginWatch(ctx context.Context, s *watchcache.Selection, o *m
 	return w, nil, err
 }
 
-func (w *watchStream) run(ctx context.Context, timeoutSeconds *int64) error {
+func (w *watchStream) run(ctx context.Context, timeoutSeconds int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if timeoutSeconds != nil && *timeoutSeconds > 0 {
-		timer := time.AfterFunc(time.Duration(*timeoutSeconds)*time.Second, func() { cancel(errTimeout) })
+	if timeoutSeconds > 0 {
+		timer := time.AfterFunc(time.Duration(timeoutSeconds)*time.Second, func() { cancel(errTimeout) })
 		defer timer.Stop()
 	}
 	if stopping := w.r.cfg.Stopping; stopping != nil {
