@@ -9,6 +9,7 @@
 package apiv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -359,17 +360,19 @@ var File_kaji_api_v1_join_service_proto protoreflect.FileDescriptor
 
 const file_kaji_api_v1_join_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekaji/api/v1/join_service.proto\x12\vkaji.api.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"R\n" +
-	"\vJoinRequest\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
-	"\tnode_name\x18\x02 \x01(\tR\bnodeName\x12\x10\n" +
-	"\x03csr\x18\x03 \x01(\fR\x03csr\"l\n" +
+	"\x1ekaji/api/v1/join_service.proto\x12\vkaji.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"w\n" +
+	"\vJoinRequest\x12 \n" +
+	"\x05token\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x05token\x12'\n" +
+	"\tnode_name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\bnodeName\x12\x1d\n" +
+	"\x03csr\x18\x03 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80\x01R\x03csr\"l\n" +
 	"\fJoinResponse\x12'\n" +
 	"\x0fcertificate_pem\x18\x01 \x01(\fR\x0ecertificatePem\x12\x15\n" +
 	"\x06ca_pem\x18\x02 \x01(\fR\x05caPem\x12\x1c\n" +
-	"\tendpoints\x18\x03 \x03(\tR\tendpoints\" \n" +
-	"\fRenewRequest\x12\x10\n" +
-	"\x03csr\x18\x01 \x01(\fR\x03csr\"8\n" +
+	"\tendpoints\x18\x03 \x03(\tR\tendpoints\"-\n" +
+	"\fRenewRequest\x12\x1d\n" +
+	"\x03csr\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80\x01R\x03csr\"8\n" +
 	"\rRenewResponse\x12'\n" +
 	"\x0fcertificate_pem\x18\x01 \x01(\fR\x0ecertificatePem\"c\n" +
 	"\x12CreateTokenRequest\x12+\n" +

@@ -9,6 +9,7 @@
 package apiv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	anypb "google.golang.org/protobuf/types/known/anypb"
@@ -680,7 +681,7 @@ var File_kaji_api_v1_resource_service_proto protoreflect.FileDescriptor
 
 const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
 	"\n" +
-	"\"kaji/api/v1/resource_service.proto\x12\vkaji.api.v1\x1a\x19google/protobuf/any.proto\x1a\x1ekaji/meta/v1/object_meta.proto\x1a\x1akaji/meta/v1/options.proto\x1a\"kaji/meta/v1/request_options.proto\x1a\x1bkaji/meta/v1/requests.proto\x1a\x19kaji/meta/v1/status.proto\"\x11\n" +
+	"\"kaji/api/v1/resource_service.proto\x12\vkaji.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1ekaji/meta/v1/object_meta.proto\x1a\x1akaji/meta/v1/options.proto\x1a\"kaji/meta/v1/request_options.proto\x1a\x1bkaji/meta/v1/requests.proto\x1a\x19kaji/meta/v1/status.proto\"\x11\n" +
 	"\x0fDiscoverRequest\"?\n" +
 	"\x10DiscoverResponse\x12+\n" +
 	"\x05kinds\x18\x01 \x03(\v2\x15.kaji.api.v1.KindInfoR\x05kinds\"\x87\x01\n" +
@@ -688,34 +689,34 @@ const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x127\n" +
 	"\aoptions\x18\x02 \x01(\v2\x1d.kaji.meta.v1.ResourceOptionsR\aoptions\x12\x14\n" +
 	"\x05verbs\x18\x03 \x03(\tR\x05verbs\x12\x18\n" +
-	"\aservice\x18\x04 \x01(\tR\aservice\"c\n" +
-	"\x19ResourceServiceGetRequest\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x122\n" +
-	"\arequest\x18\x02 \x01(\v2\x18.kaji.meta.v1.GetRequestR\arequest\"e\n" +
-	"\x1aResourceServiceListRequest\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x123\n" +
-	"\arequest\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListRequestR\arequest\"}\n" +
+	"\aservice\x18\x04 \x01(\tR\aservice\"t\n" +
+	"\x19ResourceServiceGetRequest\x12\x1b\n" +
+	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12:\n" +
+	"\arequest\x18\x02 \x01(\v2\x18.kaji.meta.v1.GetRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"v\n" +
+	"\x1aResourceServiceListRequest\x12\x1b\n" +
+	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12;\n" +
+	"\arequest\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"}\n" +
 	"\x1bResourceServiceListResponse\x122\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x16.kaji.meta.v1.ListMetaR\bmetadata\x12*\n" +
-	"\x05items\x18\x02 \x03(\v2\x14.google.protobuf.AnyR\x05items\"g\n" +
-	"\x1bResourceServiceWatchRequest\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x124\n" +
-	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.WatchRequestR\arequest\"y\n" +
+	"\x05items\x18\x02 \x03(\v2\x14.google.protobuf.AnyR\x05items\"x\n" +
+	"\x1bResourceServiceWatchRequest\x12\x1b\n" +
+	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12<\n" +
+	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.WatchRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"y\n" +
 	"\x1cResourceServiceWatchResponse\x12+\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x17.kaji.meta.v1.EventTypeR\x04type\x12,\n" +
-	"\x06object\x18\x02 \x01(\v2\x14.google.protobuf.AnyR\x06object\"\x83\x01\n" +
-	"\x1cResourceServiceCreateRequest\x12,\n" +
-	"\x06object\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x83\x01\n" +
-	"\x1cResourceServiceUpdateRequest\x12,\n" +
-	"\x06object\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions\"g\n" +
-	"\x1bResourceServicePatchRequest\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x124\n" +
-	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.PatchRequestR\arequest\"i\n" +
-	"\x1cResourceServiceDeleteRequest\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04type\x125\n" +
-	"\arequest\x18\x02 \x01(\v2\x1b.kaji.meta.v1.DeleteRequestR\arequest2\x9d\x06\n" +
+	"\x06object\x18\x02 \x01(\v2\x14.google.protobuf.AnyR\x06object\"\x8b\x01\n" +
+	"\x1cResourceServiceCreateRequest\x124\n" +
+	"\x06object\x18\x01 \x01(\v2\x14.google.protobuf.AnyB\x06\xbaH\x03\xc8\x01\x01R\x06object\x125\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x8b\x01\n" +
+	"\x1cResourceServiceUpdateRequest\x124\n" +
+	"\x06object\x18\x01 \x01(\v2\x14.google.protobuf.AnyB\x06\xbaH\x03\xc8\x01\x01R\x06object\x125\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions\"x\n" +
+	"\x1bResourceServicePatchRequest\x12\x1b\n" +
+	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12<\n" +
+	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.PatchRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"z\n" +
+	"\x1cResourceServiceDeleteRequest\x12\x1b\n" +
+	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12=\n" +
+	"\arequest\x18\x02 \x01(\v2\x1b.kaji.meta.v1.DeleteRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest2\x9d\x06\n" +
 	"\x0fResourceService\x12G\n" +
 	"\bDiscover\x12\x1c.kaji.api.v1.DiscoverRequest\x1a\x1d.kaji.api.v1.DiscoverResponse\x12K\n" +
 	"\x03Get\x12&.kaji.api.v1.ResourceServiceGetRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x01\x12a\n" +

@@ -7,6 +7,7 @@
 package corev1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -264,9 +265,9 @@ var File_kaji_core_v1_bind_pods_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_bind_pods_proto_rawDesc = "" +
 	"\n" +
-	"\x1ckaji/core/v1/bind_pods.proto\x12\fkaji.core.v1\"G\n" +
-	"\x0fBindPodsRequest\x124\n" +
-	"\bbindings\x18\x01 \x03(\v2\x18.kaji.core.v1.PodBindingR\bbindings\"m\n" +
+	"\x1ckaji/core/v1/bind_pods.proto\x12\fkaji.core.v1\x1a\x1bbuf/validate/validate.proto\"T\n" +
+	"\x0fBindPodsRequest\x12A\n" +
+	"\bbindings\x18\x01 \x03(\v2\x18.kaji.core.v1.PodBindingB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bbindings\"m\n" +
 	"\n" +
 	"PodBinding\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +

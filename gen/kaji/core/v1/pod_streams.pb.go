@@ -7,6 +7,7 @@
 package corev1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -548,10 +549,11 @@ var File_kaji_core_v1_pod_streams_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_pod_streams_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekaji/core/v1/pod_streams.proto\x12\fkaji.core.v1\x1a\x1ekaji/core/v1/pod_options.proto\"\x8b\x01\n" +
-	"\x0ePodLogsRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\x1ekaji/core/v1/pod_streams.proto\x12\fkaji.core.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ekaji/core/v1/pod_options.proto\"\xa2\x01\n" +
+	"\x0ePodLogsRequest\x12'\n" +
+	"\tnamespace\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x12\x10\n" +
 	"\x03uid\x18\x03 \x01(\tR\x03uid\x125\n" +
 	"\aoptions\x18\x04 \x01(\v2\x1b.kaji.core.v1.PodLogOptionsR\aoptions\"%\n" +
 	"\x0fPodLogsResponse\x12\x12\n" +
@@ -562,10 +564,11 @@ const file_kaji_core_v1_pod_streams_proto_rawDesc = "" +
 	"\vclose_stdin\x18\x03 \x01(\bH\x00R\n" +
 	"closeStdin\x124\n" +
 	"\x06resize\x18\x04 \x01(\v2\x1a.kaji.core.v1.TerminalSizeH\x00R\x06resizeB\t\n" +
-	"\amessage\"\x8a\x01\n" +
-	"\fPodExecStart\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\amessage\"\xa1\x01\n" +
+	"\fPodExecStart\x12'\n" +
+	"\tnamespace\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x12\x10\n" +
 	"\x03uid\x18\x03 \x01(\tR\x03uid\x126\n" +
 	"\aoptions\x18\x04 \x01(\v2\x1c.kaji.core.v1.PodExecOptionsR\aoptions\"<\n" +
 	"\fTerminalSize\x12\x14\n" +

@@ -9,6 +9,7 @@
 package metav1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -538,32 +539,35 @@ var File_kaji_meta_v1_requests_proto protoreflect.FileDescriptor
 
 const file_kaji_meta_v1_requests_proto_rawDesc = "" +
 	"\n" +
-	"\x1bkaji/meta/v1/requests.proto\x12\fkaji.meta.v1\x1a\"kaji/meta/v1/request_options.proto\"r\n" +
+	"\x1bkaji/meta/v1/requests.proto\x12\fkaji.meta.v1\x1a\x1bbuf/validate/validate.proto\x1a\"kaji/meta/v1/request_options.proto\"\x87\x01\n" +
 	"\n" +
-	"GetRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x122\n" +
-	"\aoptions\x18\x03 \x01(\v2\x18.kaji.meta.v1.GetOptionsR\aoptions\"`\n" +
-	"\vListRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x123\n" +
-	"\aoptions\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListOptionsR\aoptions\"a\n" +
-	"\fWatchRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x123\n" +
-	"\aoptions\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListOptionsR\aoptions\"x\n" +
-	"\rDeleteRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
-	"\aoptions\x18\x03 \x01(\v2\x1b.kaji.meta.v1.DeleteOptionsR\aoptions\"\xac\x01\n" +
-	"\x17DeleteCollectionRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12<\n" +
+	"GetRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x122\n" +
+	"\aoptions\x18\x03 \x01(\v2\x18.kaji.meta.v1.GetOptionsR\aoptions\"i\n" +
+	"\vListRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x123\n" +
+	"\aoptions\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListOptionsR\aoptions\"j\n" +
+	"\fWatchRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x123\n" +
+	"\aoptions\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListOptionsR\aoptions\"\x8d\x01\n" +
+	"\rDeleteRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x125\n" +
+	"\aoptions\x18\x03 \x01(\v2\x1b.kaji.meta.v1.DeleteOptionsR\aoptions\"\xb5\x01\n" +
+	"\x17DeleteCollectionRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12<\n" +
 	"\flist_options\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListOptionsR\vlistOptions\x125\n" +
-	"\aoptions\x18\x03 \x01(\v2\x1b.kaji.meta.v1.DeleteOptionsR\aoptions\"\xdb\x01\n" +
-	"\fPatchRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12+\n" +
-	"\x04type\x18\x03 \x01(\x0e2\x17.kaji.meta.v1.PatchTypeR\x04type\x12\x14\n" +
-	"\x05patch\x18\x04 \x01(\fR\x05patch\x12 \n" +
-	"\vsubresource\x18\x05 \x01(\tR\vsubresource\x124\n" +
+	"\aoptions\x18\x03 \x01(\v2\x1b.kaji.meta.v1.DeleteOptionsR\aoptions\"\x9b\x02\n" +
+	"\fPatchRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x125\n" +
+	"\x04type\x18\x03 \x01(\x0e2\x17.kaji.meta.v1.PatchTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04type\x12\x1d\n" +
+	"\x05patch\x18\x04 \x01(\fB\a\xbaH\x04z\x02\x10\x01R\x05patch\x128\n" +
+	"\vsubresource\x18\x05 \x01(\tB\x16\xbaH\x13r\x11R\x00R\x06statusR\x05scaleR\vsubresource\x124\n" +
 	"\aoptions\x18\x06 \x01(\v2\x1a.kaji.meta.v1.PatchOptionsR\aoptions*l\n" +
 	"\tPatchType\x12\x1a\n" +
 	"\x16PATCH_TYPE_UNSPECIFIED\x10\x00\x12\x14\n" +

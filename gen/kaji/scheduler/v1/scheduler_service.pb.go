@@ -9,6 +9,7 @@
 package schedulerv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -393,10 +394,11 @@ var File_kaji_scheduler_v1_scheduler_service_proto protoreflect.FileDescriptor
 
 const file_kaji_scheduler_v1_scheduler_service_proto_rawDesc = "" +
 	"\n" +
-	")kaji/scheduler/v1/scheduler_service.proto\x12\x11kaji.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"B\n" +
-	"\x0eExplainRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\x8c\x02\n" +
+	")kaji/scheduler/v1/scheduler_service.proto\x12\x11kaji.scheduler.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Y\n" +
+	"\x0eExplainRequest\x12'\n" +
+	"\tnamespace\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\"\x8c\x02\n" +
 	"\x0fExplainResponse\x121\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1b.kaji.scheduler.v1.PodStateR\x05state\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1b\n" +
