@@ -42,8 +42,6 @@ func TestEachBindingIsTakenOrRefusedForItself(t *testing.T) {
 		{&corev1.PodBinding{Namespace: "default", Name: "ending", NodeName: "n2"}, codes.FailedPrecondition},
 		{&corev1.PodBinding{Namespace: "default", Name: "absent", NodeName: "n2"}, codes.NotFound},
 		{&corev1.PodBinding{Namespace: "default", Name: "free", NodeName: "n3"}, codes.Aborted},
-		{&corev1.PodBinding{Namespace: "default", Name: "other"}, codes.InvalidArgument},
-		{&corev1.PodBinding{Name: "other", NodeName: "n2"}, codes.InvalidArgument},
 	}
 	req := &corev1.BindPodsRequest{}
 	for _, c := range cases {
