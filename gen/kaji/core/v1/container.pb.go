@@ -22,35 +22,64 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// is one program to run, from an image.
 type Container struct {
-	state                    protoimpl.MessageState   `protogen:"open.v1"`
-	Name                     string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Image                    string                   `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	Command                  []string                 `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
-	Args                     []string                 `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
-	WorkingDir               string                   `protobuf:"bytes,5,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
-	Ports                    []*ContainerPort         `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
-	EnvFrom                  []*EnvFromSource         `protobuf:"bytes,19,rep,name=env_from,json=envFrom,proto3" json:"env_from,omitempty"`
-	Env                      []*EnvVar                `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
-	Resources                *ResourceRequirements    `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
-	ResizePolicy             []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resize_policy,json=resizePolicy,proto3" json:"resize_policy,omitempty"`
-	RestartPolicy            *string                  `protobuf:"bytes,24,opt,name=restart_policy,json=restartPolicy,proto3,oneof" json:"restart_policy,omitempty"`
-	RestartPolicyRules       []*ContainerRestartRule  `protobuf:"bytes,25,rep,name=restart_policy_rules,json=restartPolicyRules,proto3" json:"restart_policy_rules,omitempty"`
-	VolumeMounts             []*VolumeMount           `protobuf:"bytes,9,rep,name=volume_mounts,json=volumeMounts,proto3" json:"volume_mounts,omitempty"`
-	VolumeDevices            []*VolumeDevice          `protobuf:"bytes,21,rep,name=volume_devices,json=volumeDevices,proto3" json:"volume_devices,omitempty"`
-	LivenessProbe            *Probe                   `protobuf:"bytes,10,opt,name=liveness_probe,json=livenessProbe,proto3" json:"liveness_probe,omitempty"`
-	ReadinessProbe           *Probe                   `protobuf:"bytes,11,opt,name=readiness_probe,json=readinessProbe,proto3" json:"readiness_probe,omitempty"`
-	StartupProbe             *Probe                   `protobuf:"bytes,22,opt,name=startup_probe,json=startupProbe,proto3" json:"startup_probe,omitempty"`
-	Lifecycle                *Lifecycle               `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	TerminationMessagePath   string                   `protobuf:"bytes,13,opt,name=termination_message_path,json=terminationMessagePath,proto3" json:"termination_message_path,omitempty"`
-	TerminationMessagePolicy string                   `protobuf:"bytes,20,opt,name=termination_message_policy,json=terminationMessagePolicy,proto3" json:"termination_message_policy,omitempty"`
-	ImagePullPolicy          string                   `protobuf:"bytes,14,opt,name=image_pull_policy,json=imagePullPolicy,proto3" json:"image_pull_policy,omitempty"`
-	SecurityContext          *SecurityContext         `protobuf:"bytes,15,opt,name=security_context,json=securityContext,proto3" json:"security_context,omitempty"`
-	Stdin                    bool                     `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	StdinOnce                bool                     `protobuf:"varint,17,opt,name=stdin_once,json=stdinOnce,proto3" json:"stdin_once,omitempty"`
-	Tty                      bool                     `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, unique in the pod; a DNS label. It cannot change.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Image to run: [registry/]name[:tag][@digest].
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// What to run instead of the image's entry point. $(NAME) becomes the value of a variable, $$(NAME) stays
+	// $(NAME).
+	Command []string `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
+	// Arguments instead of the image's; variables as in command.
+	Args []string `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
+	// Directory it starts in; the image's when empty.
+	WorkingDir string `protobuf:"bytes,5,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
+	// Ports it listens on. Others can be reached too: this is for names, host ports and readers.
+	Ports []*ContainerPort `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
+	// ConfigMaps and Secrets whose keys become variables; env wins over them, later ones over earlier.
+	EnvFrom []*EnvFromSource `protobuf:"bytes,19,rep,name=env_from,json=envFrom,proto3" json:"env_from,omitempty"`
+	// Environment variables.
+	Env []*EnvVar `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
+	// What it asks for and what it may use.
+	Resources *ResourceRequirements `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Whether it must restart when its resources are changed while it runs.
+	ResizePolicy []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resize_policy,json=resizePolicy,proto3" json:"resize_policy,omitempty"`
+	// When it is started again, if that differs from the pod: Always, OnFailure, Never. Always on an init
+	// container makes it a sidecar.
+	RestartPolicy *string `protobuf:"bytes,24,opt,name=restart_policy,json=restartPolicy,proto3,oneof" json:"restart_policy,omitempty"`
+	// Exit codes that decide about a restart before restart_policy does.
+	RestartPolicyRules []*ContainerRestartRule `protobuf:"bytes,25,rep,name=restart_policy_rules,json=restartPolicyRules,proto3" json:"restart_policy_rules,omitempty"`
+	// Volumes it sees, and where.
+	VolumeMounts []*VolumeMount `protobuf:"bytes,9,rep,name=volume_mounts,json=volumeMounts,proto3" json:"volume_mounts,omitempty"`
+	// Raw block devices it gets.
+	VolumeDevices []*VolumeDevice `protobuf:"bytes,21,rep,name=volume_devices,json=volumeDevices,proto3" json:"volume_devices,omitempty"`
+	// Probe whose failure restarts the container.
+	LivenessProbe *Probe `protobuf:"bytes,10,opt,name=liveness_probe,json=livenessProbe,proto3" json:"liveness_probe,omitempty"`
+	// Probe that says whether it can take traffic.
+	ReadinessProbe *Probe `protobuf:"bytes,11,opt,name=readiness_probe,json=readinessProbe,proto3" json:"readiness_probe,omitempty"`
+	// Probe that must succeed once before the other two begin; its failure restarts the container.
+	StartupProbe *Probe `protobuf:"bytes,22,opt,name=startup_probe,json=startupProbe,proto3" json:"startup_probe,omitempty"`
+	// What to do after its start and before its stop.
+	Lifecycle *Lifecycle `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
+	// File whose content becomes its message when it ends; /dev/termination-log when empty.
+	TerminationMessagePath string `protobuf:"bytes,13,opt,name=termination_message_path,json=terminationMessagePath,proto3" json:"termination_message_path,omitempty"`
+	// File to take the message from that file only, FallbackToLogsOnError to take the end of the log when it is
+	// empty and the container failed.
+	TerminationMessagePolicy string `protobuf:"bytes,20,opt,name=termination_message_policy,json=terminationMessagePolicy,proto3" json:"termination_message_policy,omitempty"`
+	// Always, IfNotPresent or Never. When empty: Always for the tag latest, else IfNotPresent.
+	ImagePullPolicy string `protobuf:"bytes,14,opt,name=image_pull_policy,json=imagePullPolicy,proto3" json:"image_pull_policy,omitempty"`
+	// How it runs: user, privileges, profiles.
+	SecurityContext *SecurityContext `protobuf:"bytes,15,opt,name=security_context,json=securityContext,proto3" json:"security_context,omitempty"`
+	// True to keep a standard input open for it.
+	Stdin bool `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True to close standard input when the first client that attached goes.
+	StdinOnce bool `protobuf:"varint,17,opt,name=stdin_once,json=stdinOnce,proto3" json:"stdin_once,omitempty"`
+	// True to give it a terminal; needs stdin.
+	Tty           bool `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Container) Reset() {
@@ -258,11 +287,15 @@ func (x *Container) GetTty() bool {
 	return false
 }
 
+// says which device request stands for an extended resource of a container.
 type ContainerExtendedResourceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ContainerName string                 `protobuf:"bytes,1,opt,name=container_name,json=containerName,proto3" json:"container_name,omitempty"`
-	ResourceName  string                 `protobuf:"bytes,2,opt,name=resource_name,json=resourceName,proto3" json:"resource_name,omitempty"`
-	RequestName   string                 `protobuf:"bytes,3,opt,name=request_name,json=requestName,proto3" json:"request_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The container.
+	ContainerName string `protobuf:"bytes,1,opt,name=container_name,json=containerName,proto3" json:"container_name,omitempty"`
+	// The extended resource.
+	ResourceName string `protobuf:"bytes,2,opt,name=resource_name,json=resourceName,proto3" json:"resource_name,omitempty"`
+	// Request in the resource claim.
+	RequestName   string `protobuf:"bytes,3,opt,name=request_name,json=requestName,proto3" json:"request_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,13 +351,19 @@ func (x *ContainerExtendedResourceRequest) GetRequestName() string {
 	return ""
 }
 
+// is a port a container listens on.
 type ContainerPort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	HostPort      int32                  `protobuf:"varint,2,opt,name=host_port,json=hostPort,proto3" json:"host_port,omitempty"`
-	ContainerPort int32                  `protobuf:"varint,3,opt,name=container_port,json=containerPort,proto3" json:"container_port,omitempty"`
-	Protocol      string                 `protobuf:"bytes,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	HostIp        string                 `protobuf:"bytes,5,opt,name=host_ip,json=hostIP,proto3" json:"host_ip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for probes and services to use: at most 15 letters, digits and dashes, a letter among them.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Port of the node that leads to it; 0 for none.
+	HostPort int32 `protobuf:"varint,2,opt,name=host_port,json=hostPort,proto3" json:"host_port,omitempty"`
+	// Port in the container, 1 to 65535.
+	ContainerPort int32 `protobuf:"varint,3,opt,name=container_port,json=containerPort,proto3" json:"container_port,omitempty"`
+	// TCP, UDP or SCTP; TCP when empty.
+	Protocol string `protobuf:"bytes,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// Address of the node that host_port is bound to; all when empty.
+	HostIp        string `protobuf:"bytes,5,opt,name=host_ip,json=hostIP,proto3" json:"host_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,10 +433,13 @@ func (x *ContainerPort) GetHostIp() string {
 	return ""
 }
 
+// says what a change of one resource takes.
 type ContainerResizePolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ResourceName  string                 `protobuf:"bytes,1,opt,name=resource_name,json=resourceName,proto3" json:"resource_name,omitempty"`
-	RestartPolicy string                 `protobuf:"bytes,2,opt,name=restart_policy,json=restartPolicy,proto3" json:"restart_policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cpu or memory.
+	ResourceName string `protobuf:"bytes,1,opt,name=resource_name,json=resourceName,proto3" json:"resource_name,omitempty"`
+	// NotRequired, or RestartContainer.
+	RestartPolicy string `protobuf:"bytes,2,opt,name=restart_policy,json=restartPolicy,proto3" json:"restart_policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,9 +488,12 @@ func (x *ContainerResizePolicy) GetRestartPolicy() string {
 	return ""
 }
 
+// decides about a restart by how the container ended.
 type ContainerRestartRule struct {
-	state         protoimpl.MessageState           `protogen:"open.v1"`
-	Action        string                           `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to do: Restart, or RestartAllContainers.
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// Exit codes the rule is for.
 	ExitCodes     *ContainerRestartRuleOnExitCodes `protobuf:"bytes,2,opt,name=exit_codes,json=exitCodes,proto3" json:"exit_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -498,10 +543,13 @@ func (x *ContainerRestartRule) GetExitCodes() *ContainerRestartRuleOnExitCodes {
 	return nil
 }
 
+// is a set of exit codes.
 type ContainerRestartRuleOnExitCodes struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Operator      string                 `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []int32                `protobuf:"varint,2,rep,packed,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In or NotIn.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The codes; at most 255 of them.
+	Values        []int32 `protobuf:"varint,2,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,12 +598,15 @@ func (x *ContainerRestartRuleOnExitCodes) GetValues() []int32 {
 	return nil
 }
 
+// is a container added to a running pod. It is never restarted.
 type EphemeralContainer struct {
-	state                    protoimpl.MessageState    `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it has in common with other containers.
 	EphemeralContainerCommon *EphemeralContainerCommon `protobuf:"bytes,1,opt,name=ephemeral_container_common,json=ephemeralContainerCommon,proto3" json:"ephemeral_container_common,omitempty"`
-	TargetContainerName      string                    `protobuf:"bytes,2,opt,name=target_container_name,json=targetContainerName,proto3" json:"target_container_name,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// Container whose processes it sees; empty to see only its own.
+	TargetContainerName string `protobuf:"bytes,2,opt,name=target_container_name,json=targetContainerName,proto3" json:"target_container_name,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *EphemeralContainer) Reset() {
@@ -602,35 +653,64 @@ func (x *EphemeralContainer) GetTargetContainerName() string {
 	return ""
 }
 
+// has the fields of a Container. Ports, probes, hooks and resources cannot be set.
 type EphemeralContainerCommon struct {
-	state                    protoimpl.MessageState   `protogen:"open.v1"`
-	Name                     string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Image                    string                   `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	Command                  []string                 `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
-	Args                     []string                 `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
-	WorkingDir               string                   `protobuf:"bytes,5,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
-	Ports                    []*ContainerPort         `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
-	EnvFrom                  []*EnvFromSource         `protobuf:"bytes,19,rep,name=env_from,json=envFrom,proto3" json:"env_from,omitempty"`
-	Env                      []*EnvVar                `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
-	Resources                *ResourceRequirements    `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
-	ResizePolicy             []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resize_policy,json=resizePolicy,proto3" json:"resize_policy,omitempty"`
-	RestartPolicy            *string                  `protobuf:"bytes,24,opt,name=restart_policy,json=restartPolicy,proto3,oneof" json:"restart_policy,omitempty"`
-	RestartPolicyRules       []*ContainerRestartRule  `protobuf:"bytes,25,rep,name=restart_policy_rules,json=restartPolicyRules,proto3" json:"restart_policy_rules,omitempty"`
-	VolumeMounts             []*VolumeMount           `protobuf:"bytes,9,rep,name=volume_mounts,json=volumeMounts,proto3" json:"volume_mounts,omitempty"`
-	VolumeDevices            []*VolumeDevice          `protobuf:"bytes,21,rep,name=volume_devices,json=volumeDevices,proto3" json:"volume_devices,omitempty"`
-	LivenessProbe            *Probe                   `protobuf:"bytes,10,opt,name=liveness_probe,json=livenessProbe,proto3" json:"liveness_probe,omitempty"`
-	ReadinessProbe           *Probe                   `protobuf:"bytes,11,opt,name=readiness_probe,json=readinessProbe,proto3" json:"readiness_probe,omitempty"`
-	StartupProbe             *Probe                   `protobuf:"bytes,22,opt,name=startup_probe,json=startupProbe,proto3" json:"startup_probe,omitempty"`
-	Lifecycle                *Lifecycle               `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	TerminationMessagePath   string                   `protobuf:"bytes,13,opt,name=termination_message_path,json=terminationMessagePath,proto3" json:"termination_message_path,omitempty"`
-	TerminationMessagePolicy string                   `protobuf:"bytes,20,opt,name=termination_message_policy,json=terminationMessagePolicy,proto3" json:"termination_message_policy,omitempty"`
-	ImagePullPolicy          string                   `protobuf:"bytes,14,opt,name=image_pull_policy,json=imagePullPolicy,proto3" json:"image_pull_policy,omitempty"`
-	SecurityContext          *SecurityContext         `protobuf:"bytes,15,opt,name=security_context,json=securityContext,proto3" json:"security_context,omitempty"`
-	Stdin                    bool                     `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	StdinOnce                bool                     `protobuf:"varint,17,opt,name=stdin_once,json=stdinOnce,proto3" json:"stdin_once,omitempty"`
-	Tty                      bool                     `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, unique in the pod; a DNS label. It cannot change.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Image to run: [registry/]name[:tag][@digest].
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// What to run instead of the image's entry point. $(NAME) becomes the value of a variable, $$(NAME) stays
+	// $(NAME).
+	Command []string `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
+	// Arguments instead of the image's; variables as in command.
+	Args []string `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
+	// Directory it starts in; the image's when empty.
+	WorkingDir string `protobuf:"bytes,5,opt,name=working_dir,json=workingDir,proto3" json:"working_dir,omitempty"`
+	// Ports it listens on. Others can be reached too: this is for names, host ports and readers.
+	Ports []*ContainerPort `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
+	// ConfigMaps and Secrets whose keys become variables; env wins over them, later ones over earlier.
+	EnvFrom []*EnvFromSource `protobuf:"bytes,19,rep,name=env_from,json=envFrom,proto3" json:"env_from,omitempty"`
+	// Environment variables.
+	Env []*EnvVar `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
+	// What it asks for and what it may use.
+	Resources *ResourceRequirements `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Whether it must restart when its resources are changed while it runs.
+	ResizePolicy []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resize_policy,json=resizePolicy,proto3" json:"resize_policy,omitempty"`
+	// When it is started again, if that differs from the pod: Always, OnFailure, Never. Always on an init
+	// container makes it a sidecar.
+	RestartPolicy *string `protobuf:"bytes,24,opt,name=restart_policy,json=restartPolicy,proto3,oneof" json:"restart_policy,omitempty"`
+	// Exit codes that decide about a restart before restart_policy does.
+	RestartPolicyRules []*ContainerRestartRule `protobuf:"bytes,25,rep,name=restart_policy_rules,json=restartPolicyRules,proto3" json:"restart_policy_rules,omitempty"`
+	// Volumes it sees, and where.
+	VolumeMounts []*VolumeMount `protobuf:"bytes,9,rep,name=volume_mounts,json=volumeMounts,proto3" json:"volume_mounts,omitempty"`
+	// Raw block devices it gets.
+	VolumeDevices []*VolumeDevice `protobuf:"bytes,21,rep,name=volume_devices,json=volumeDevices,proto3" json:"volume_devices,omitempty"`
+	// Probe whose failure restarts the container.
+	LivenessProbe *Probe `protobuf:"bytes,10,opt,name=liveness_probe,json=livenessProbe,proto3" json:"liveness_probe,omitempty"`
+	// Probe that says whether it can take traffic.
+	ReadinessProbe *Probe `protobuf:"bytes,11,opt,name=readiness_probe,json=readinessProbe,proto3" json:"readiness_probe,omitempty"`
+	// Probe that must succeed once before the other two begin; its failure restarts the container.
+	StartupProbe *Probe `protobuf:"bytes,22,opt,name=startup_probe,json=startupProbe,proto3" json:"startup_probe,omitempty"`
+	// What to do after its start and before its stop.
+	Lifecycle *Lifecycle `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
+	// File whose content becomes its message when it ends; /dev/termination-log when empty.
+	TerminationMessagePath string `protobuf:"bytes,13,opt,name=termination_message_path,json=terminationMessagePath,proto3" json:"termination_message_path,omitempty"`
+	// File to take the message from that file only, FallbackToLogsOnError to take the end of the log when it is
+	// empty and the container failed.
+	TerminationMessagePolicy string `protobuf:"bytes,20,opt,name=termination_message_policy,json=terminationMessagePolicy,proto3" json:"termination_message_policy,omitempty"`
+	// Always, IfNotPresent or Never. When empty: Always for the tag latest, else IfNotPresent.
+	ImagePullPolicy string `protobuf:"bytes,14,opt,name=image_pull_policy,json=imagePullPolicy,proto3" json:"image_pull_policy,omitempty"`
+	// How it runs: user, privileges, profiles.
+	SecurityContext *SecurityContext `protobuf:"bytes,15,opt,name=security_context,json=securityContext,proto3" json:"security_context,omitempty"`
+	// True to keep a standard input open for it.
+	Stdin bool `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True to close standard input when the first client that attached goes.
+	StdinOnce bool `protobuf:"varint,17,opt,name=stdin_once,json=stdinOnce,proto3" json:"stdin_once,omitempty"`
+	// True to give it a terminal; needs stdin.
+	Tty           bool `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EphemeralContainerCommon) Reset() {
@@ -838,10 +918,13 @@ func (x *EphemeralContainerCommon) GetTty() bool {
 	return false
 }
 
+// names a claim of the pod that a container uses.
 type ResourceClaim struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Request       string                 `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name in the pod's resource_claims.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// One request of the claim; empty for all of it.
+	Request       string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -890,11 +973,16 @@ func (x *ResourceClaim) GetRequest() string {
 	return ""
 }
 
+// is what is asked for and what may be used, by resource: cpu, memory, ephemeral-storage, hugepages-SIZE,
+// example.com/device.
 type ResourceRequirements struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Limits        map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Requests      map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Claims        []*ResourceClaim        `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so much may be used; cpu is slowed down beyond, memory beyond ends the container.
+	Limits map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// So much is set aside on the node; the limit when only that is given.
+	Requests map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Claims of the pod that are used.
+	Claims        []*ResourceClaim `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -950,10 +1038,13 @@ func (x *ResourceRequirements) GetClaims() []*ResourceClaim {
 	return nil
 }
 
+// is a block device in a container.
 type VolumeDevice struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	DevicePath    string                 `protobuf:"bytes,2,opt,name=device_path,json=devicePath,proto3" json:"device_path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Volume of the pod, made from a claim in block mode.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Path of the device in the container.
+	DevicePath    string `protobuf:"bytes,2,opt,name=device_path,json=devicePath,proto3" json:"device_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1002,18 +1093,28 @@ func (x *VolumeDevice) GetDevicePath() string {
 	return ""
 }
 
+// is a volume in a container.
 type VolumeMount struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	RecursiveReadOnly *string                `protobuf:"bytes,7,opt,name=recursive_read_only,json=recursiveReadOnly,proto3,oneof" json:"recursive_read_only,omitempty"`
-	MountPath         string                 `protobuf:"bytes,3,opt,name=mount_path,json=mountPath,proto3" json:"mount_path,omitempty"`
-	SubPath           string                 `protobuf:"bytes,4,opt,name=sub_path,json=subPath,proto3" json:"sub_path,omitempty"`
-	MountPropagation  *string                `protobuf:"bytes,5,opt,name=mount_propagation,json=mountPropagation,proto3,oneof" json:"mount_propagation,omitempty"`
-	SubPathExpr       string                 `protobuf:"bytes,6,opt,name=sub_path_expr,json=subPathExpr,proto3" json:"sub_path_expr,omitempty"`
-	BindMountOptions  []string               `protobuf:"bytes,8,rep,name=bind_mount_options,json=bindMountOptions,proto3" json:"bind_mount_options,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Volume of the pod.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// True to keep the container from writing to it.
+	ReadOnly bool `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Whether mounts below it are read-only too: Disabled, IfPossible, Enabled. Needs read_only.
+	RecursiveReadOnly *string `protobuf:"bytes,7,opt,name=recursive_read_only,json=recursiveReadOnly,proto3,oneof" json:"recursive_read_only,omitempty"`
+	// Where it appears in the container.
+	MountPath string `protobuf:"bytes,3,opt,name=mount_path,json=mountPath,proto3" json:"mount_path,omitempty"`
+	// Path within the volume to mount instead of its root; relative, without "..".
+	SubPath string `protobuf:"bytes,4,opt,name=sub_path,json=subPath,proto3" json:"sub_path,omitempty"`
+	// Whether mounts made later are seen across the border: None, HostToContainer, Bidirectional (privileged
+	// only). None when unset.
+	MountPropagation *string `protobuf:"bytes,5,opt,name=mount_propagation,json=mountPropagation,proto3,oneof" json:"mount_propagation,omitempty"`
+	// As sub_path, with $(NAME) replaced by the container's variables. One of the two at most.
+	SubPathExpr string `protobuf:"bytes,6,opt,name=sub_path_expr,json=subPathExpr,proto3" json:"sub_path_expr,omitempty"`
+	// Options of the mount on top: noexec, nodev, nosuid.
+	BindMountOptions []string `protobuf:"bytes,8,rep,name=bind_mount_options,json=bindMountOptions,proto3" json:"bind_mount_options,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *VolumeMount) Reset() {

@@ -22,11 +22,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// is a group of containers that run on one node, share its network address and live and die together.
 type Pod struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *PodSpec               `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *PodStatus             `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, namespace, labels.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What is to run.
+	Spec *PodSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// What runs; written by the node's agent.
+	Status        *PodStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -82,53 +86,101 @@ func (x *Pod) GetStatus() *PodStatus {
 	return nil
 }
 
+// says what containers run, where, and with what.
 type PodSpec struct {
-	state                         protoimpl.MessageState      `protogen:"open.v1"`
-	Volumes                       []*Volume                   `protobuf:"bytes,1,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	InitContainers                []*Container                `protobuf:"bytes,20,rep,name=init_containers,json=initContainers,proto3" json:"init_containers,omitempty"`
-	Containers                    []*Container                `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
-	EphemeralContainers           []*EphemeralContainer       `protobuf:"bytes,34,rep,name=ephemeral_containers,json=ephemeralContainers,proto3" json:"ephemeral_containers,omitempty"`
-	RestartPolicy                 string                      `protobuf:"bytes,3,opt,name=restart_policy,json=restartPolicy,proto3" json:"restart_policy,omitempty"`
-	TerminationGracePeriodSeconds *int64                      `protobuf:"varint,4,opt,name=termination_grace_period_seconds,json=terminationGracePeriodSeconds,proto3,oneof" json:"termination_grace_period_seconds,omitempty"`
-	ActiveDeadlineSeconds         *int64                      `protobuf:"varint,5,opt,name=active_deadline_seconds,json=activeDeadlineSeconds,proto3,oneof" json:"active_deadline_seconds,omitempty"`
-	DnsPolicy                     string                      `protobuf:"bytes,6,opt,name=dns_policy,json=dnsPolicy,proto3" json:"dns_policy,omitempty"`
-	NodeSelector                  map[string]string           `protobuf:"bytes,7,rep,name=node_selector,json=nodeSelector,proto3" json:"node_selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ServiceAccountName            string                      `protobuf:"bytes,8,opt,name=service_account_name,json=serviceAccountName,proto3" json:"service_account_name,omitempty"`
-	ServiceAccount                string                      `protobuf:"bytes,9,opt,name=service_account,json=serviceAccount,proto3" json:"service_account,omitempty"`
-	AutomountServiceAccountToken  *bool                       `protobuf:"varint,21,opt,name=automount_service_account_token,json=automountServiceAccountToken,proto3,oneof" json:"automount_service_account_token,omitempty"`
-	NodeName                      string                      `protobuf:"bytes,10,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
-	HostNetwork                   bool                        `protobuf:"varint,11,opt,name=host_network,json=hostNetwork,proto3" json:"host_network,omitempty"`
-	HostPid                       bool                        `protobuf:"varint,12,opt,name=host_pid,json=hostPID,proto3" json:"host_pid,omitempty"`
-	HostIpc                       bool                        `protobuf:"varint,13,opt,name=host_ipc,json=hostIPC,proto3" json:"host_ipc,omitempty"`
-	ShareProcessNamespace         *bool                       `protobuf:"varint,27,opt,name=share_process_namespace,json=shareProcessNamespace,proto3,oneof" json:"share_process_namespace,omitempty"`
-	SecurityContext               *PodSecurityContext         `protobuf:"bytes,14,opt,name=security_context,json=securityContext,proto3" json:"security_context,omitempty"`
-	ImagePullSecrets              []*LocalObjectReference     `protobuf:"bytes,15,rep,name=image_pull_secrets,json=imagePullSecrets,proto3" json:"image_pull_secrets,omitempty"`
-	Hostname                      string                      `protobuf:"bytes,16,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Subdomain                     string                      `protobuf:"bytes,17,opt,name=subdomain,proto3" json:"subdomain,omitempty"`
-	Affinity                      *Affinity                   `protobuf:"bytes,18,opt,name=affinity,proto3" json:"affinity,omitempty"`
-	SchedulerName                 string                      `protobuf:"bytes,19,opt,name=scheduler_name,json=schedulerName,proto3" json:"scheduler_name,omitempty"`
-	Tolerations                   []*Toleration               `protobuf:"bytes,22,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
-	HostAliases                   []*HostAlias                `protobuf:"bytes,23,rep,name=host_aliases,json=hostAliases,proto3" json:"host_aliases,omitempty"`
-	PriorityClassName             string                      `protobuf:"bytes,24,opt,name=priority_class_name,json=priorityClassName,proto3" json:"priority_class_name,omitempty"`
-	Priority                      *int32                      `protobuf:"varint,25,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
-	DnsConfig                     *PodDNSConfig               `protobuf:"bytes,26,opt,name=dns_config,json=dnsConfig,proto3" json:"dns_config,omitempty"`
-	ReadinessGates                []*PodReadinessGate         `protobuf:"bytes,28,rep,name=readiness_gates,json=readinessGates,proto3" json:"readiness_gates,omitempty"`
-	RuntimeClassName              *string                     `protobuf:"bytes,29,opt,name=runtime_class_name,json=runtimeClassName,proto3,oneof" json:"runtime_class_name,omitempty"`
-	EnableServiceLinks            *bool                       `protobuf:"varint,30,opt,name=enable_service_links,json=enableServiceLinks,proto3,oneof" json:"enable_service_links,omitempty"`
-	PreemptionPolicy              *string                     `protobuf:"bytes,31,opt,name=preemption_policy,json=preemptionPolicy,proto3,oneof" json:"preemption_policy,omitempty"`
-	Overhead                      map[string]*v1.Quantity     `protobuf:"bytes,32,rep,name=overhead,proto3" json:"overhead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	TopologySpreadConstraints     []*TopologySpreadConstraint `protobuf:"bytes,33,rep,name=topology_spread_constraints,json=topologySpreadConstraints,proto3" json:"topology_spread_constraints,omitempty"`
-	SetHostnameAsFqdn             *bool                       `protobuf:"varint,35,opt,name=set_hostname_as_fqdn,json=setHostnameAsFQDN,proto3,oneof" json:"set_hostname_as_fqdn,omitempty"`
-	Os                            *PodOS                      `protobuf:"bytes,36,opt,name=os,proto3" json:"os,omitempty"`
-	HostUsers                     *bool                       `protobuf:"varint,37,opt,name=host_users,json=hostUsers,proto3,oneof" json:"host_users,omitempty"`
-	SchedulingGates               []*PodSchedulingGate        `protobuf:"bytes,38,rep,name=scheduling_gates,json=schedulingGates,proto3" json:"scheduling_gates,omitempty"`
-	ResourceClaims                []*PodResourceClaim         `protobuf:"bytes,39,rep,name=resource_claims,json=resourceClaims,proto3" json:"resource_claims,omitempty"`
-	Resources                     *ResourceRequirements       `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
-	HostnameOverride              *string                     `protobuf:"bytes,41,opt,name=hostname_override,json=hostnameOverride,proto3,oneof" json:"hostname_override,omitempty"`
-	SchedulingGroup               *PodSchedulingGroup         `protobuf:"bytes,43,opt,name=scheduling_group,json=schedulingGroup,proto3" json:"scheduling_group,omitempty"`
-	EvictionResponders            []*EvictionResponder        `protobuf:"bytes,44,rep,name=eviction_responders,json=evictionResponders,proto3" json:"eviction_responders,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Directories that containers can mount.
+	Volumes []*Volume `protobuf:"bytes,1,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// Containers that run before the others, one after the other; each must succeed before the next begins.
+	// With restart policy Always one keeps running beside the rest (a sidecar).
+	InitContainers []*Container `protobuf:"bytes,20,rep,name=init_containers,json=initContainers,proto3" json:"init_containers,omitempty"`
+	// Containers of the pod; at least one.
+	Containers []*Container `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
+	// Containers added to a running pod to look into it. They cannot be set on create.
+	EphemeralContainers []*EphemeralContainer `protobuf:"bytes,34,rep,name=ephemeral_containers,json=ephemeralContainers,proto3" json:"ephemeral_containers,omitempty"`
+	// When ended containers are started again: Always, OnFailure, Never. Always when empty.
+	RestartPolicy string `protobuf:"bytes,3,opt,name=restart_policy,json=restartPolicy,proto3" json:"restart_policy,omitempty"`
+	// Seconds between the signal to stop and the kill; 30 when unset, 0 kills at once.
+	TerminationGracePeriodSeconds *int64 `protobuf:"varint,4,opt,name=termination_grace_period_seconds,json=terminationGracePeriodSeconds,proto3,oneof" json:"termination_grace_period_seconds,omitempty"`
+	// Seconds after its start until the pod is stopped and counts as failed; unset for no limit.
+	ActiveDeadlineSeconds *int64 `protobuf:"varint,5,opt,name=active_deadline_seconds,json=activeDeadlineSeconds,proto3,oneof" json:"active_deadline_seconds,omitempty"`
+	// Where names are looked up: ClusterFirst, ClusterFirstWithHostNet, Default (as the node does), None
+	// (dns_config alone). ClusterFirst when empty.
+	DnsPolicy string `protobuf:"bytes,6,opt,name=dns_policy,json=dnsPolicy,proto3" json:"dns_policy,omitempty"`
+	// Labels that a node must have to take the pod.
+	NodeSelector map[string]string `protobuf:"bytes,7,rep,name=node_selector,json=nodeSelector,proto3" json:"node_selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Account the containers act as; "default" when empty.
+	ServiceAccountName string `protobuf:"bytes,8,opt,name=service_account_name,json=serviceAccountName,proto3" json:"service_account_name,omitempty"`
+	// Older name of service_account_name; kept the same as it.
+	ServiceAccount string `protobuf:"bytes,9,opt,name=service_account,json=serviceAccount,proto3" json:"service_account,omitempty"`
+	// False to keep the account's token out of the containers; unset leaves it to the account.
+	AutomountServiceAccountToken *bool `protobuf:"varint,21,opt,name=automount_service_account_token,json=automountServiceAccountToken,proto3,oneof" json:"automount_service_account_token,omitempty"`
+	// Node the pod runs on; set by the scheduler. A pod created with it is not scheduled.
+	NodeName string `protobuf:"bytes,10,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	// True to use the node's network instead of one of the pod's own.
+	HostNetwork bool `protobuf:"varint,11,opt,name=host_network,json=hostNetwork,proto3" json:"host_network,omitempty"`
+	// True to see the node's processes.
+	HostPid bool `protobuf:"varint,12,opt,name=host_pid,json=hostPID,proto3" json:"host_pid,omitempty"`
+	// True to share the node's System V and POSIX IPC.
+	HostIpc bool `protobuf:"varint,13,opt,name=host_ipc,json=hostIPC,proto3" json:"host_ipc,omitempty"`
+	// True to let the pod's containers see each other's processes.
+	ShareProcessNamespace *bool `protobuf:"varint,27,opt,name=share_process_namespace,json=shareProcessNamespace,proto3,oneof" json:"share_process_namespace,omitempty"`
+	// How all containers of the pod run, where they do not say otherwise.
+	SecurityContext *PodSecurityContext `protobuf:"bytes,14,opt,name=security_context,json=securityContext,proto3" json:"security_context,omitempty"`
+	// Secrets of the pod's namespace with credentials for image registries.
+	ImagePullSecrets []*LocalObjectReference `protobuf:"bytes,15,rep,name=image_pull_secrets,json=imagePullSecrets,proto3" json:"image_pull_secrets,omitempty"`
+	// Host name the containers see; the pod's name when empty.
+	Hostname string `protobuf:"bytes,16,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// With it, the full name is HOSTNAME.SUBDOMAIN.NAMESPACE.svc.DOMAIN.
+	Subdomain string `protobuf:"bytes,17,opt,name=subdomain,proto3" json:"subdomain,omitempty"`
+	// Nodes and pods to be near to or far from.
+	Affinity *Affinity `protobuf:"bytes,18,opt,name=affinity,proto3" json:"affinity,omitempty"`
+	// Scheduler that places the pod; default-scheduler when empty.
+	SchedulerName string `protobuf:"bytes,19,opt,name=scheduler_name,json=schedulerName,proto3" json:"scheduler_name,omitempty"`
+	// Taints of nodes that do not keep the pod away. Two are added on create, so that a pod leaves a failing
+	// node after 300 seconds.
+	Tolerations []*Toleration `protobuf:"bytes,22,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
+	// Lines to add to /etc/hosts of the containers.
+	HostAliases []*HostAlias `protobuf:"bytes,23,rep,name=host_aliases,json=hostAliases,proto3" json:"host_aliases,omitempty"`
+	// Class that the priority comes from.
+	PriorityClassName string `protobuf:"bytes,24,opt,name=priority_class_name,json=priorityClassName,proto3" json:"priority_class_name,omitempty"`
+	// Pods with more are scheduled first; follows from priority_class_name, 0 without.
+	Priority *int32 `protobuf:"varint,25,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	// Name servers, search domains and options, on top of dns_policy.
+	DnsConfig *PodDNSConfig `protobuf:"bytes,26,opt,name=dns_config,json=dnsConfig,proto3" json:"dns_config,omitempty"`
+	// Conditions that must be True as well for the pod to be ready.
+	ReadinessGates []*PodReadinessGate `protobuf:"bytes,28,rep,name=readiness_gates,json=readinessGates,proto3" json:"readiness_gates,omitempty"`
+	// RuntimeClass whose handler runs the containers; the node's default when unset.
+	RuntimeClassName *string `protobuf:"bytes,29,opt,name=runtime_class_name,json=runtimeClassName,proto3,oneof" json:"runtime_class_name,omitempty"`
+	// True to tell containers of the namespace's services by environment variables.
+	EnableServiceLinks *bool `protobuf:"varint,30,opt,name=enable_service_links,json=enableServiceLinks,proto3,oneof" json:"enable_service_links,omitempty"`
+	// PreemptLowerPriority to let the pod push out others for a place, Never to wait. The former when unset.
+	PreemptionPolicy *string `protobuf:"bytes,31,opt,name=preemption_policy,json=preemptionPolicy,proto3,oneof" json:"preemption_policy,omitempty"`
+	// What running the pod costs beside its containers; comes from the RuntimeClass.
+	Overhead map[string]*v1.Quantity `protobuf:"bytes,32,rep,name=overhead,proto3" json:"overhead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How pods of a sort are to be spread over zones, nodes and the like.
+	TopologySpreadConstraints []*TopologySpreadConstraint `protobuf:"bytes,33,rep,name=topology_spread_constraints,json=topologySpreadConstraints,proto3" json:"topology_spread_constraints,omitempty"`
+	// True to set the kernel's host name to the full name.
+	SetHostnameAsFqdn *bool `protobuf:"varint,35,opt,name=set_hostname_as_fqdn,json=setHostnameAsFQDN,proto3,oneof" json:"set_hostname_as_fqdn,omitempty"`
+	// Operating system the pod is for; unset says nothing.
+	Os *PodOS `protobuf:"bytes,36,opt,name=os,proto3" json:"os,omitempty"`
+	// False to run the pod in a user namespace of its own; true when unset.
+	HostUsers *bool `protobuf:"varint,37,opt,name=host_users,json=hostUsers,proto3,oneof" json:"host_users,omitempty"`
+	// Names of what must happen before the pod may be scheduled; they can only be taken away.
+	SchedulingGates []*PodSchedulingGate `protobuf:"bytes,38,rep,name=scheduling_gates,json=schedulingGates,proto3" json:"scheduling_gates,omitempty"`
+	// Devices the pod gets; containers name them in resources.claims.
+	ResourceClaims []*PodResourceClaim `protobuf:"bytes,39,rep,name=resource_claims,json=resourceClaims,proto3" json:"resource_claims,omitempty"`
+	// What the pod asks for as a whole: cpu, memory and huge pages, shared by its containers.
+	Resources *ResourceRequirements `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Host name the containers see, whatever hostname and subdomain say; at most 64 characters. DNS does not
+	// know it.
+	HostnameOverride *string `protobuf:"bytes,41,opt,name=hostname_override,json=hostnameOverride,proto3,oneof" json:"hostname_override,omitempty"`
+	// Group the pod is scheduled with.
+	SchedulingGroup *PodSchedulingGroup `protobuf:"bytes,43,opt,name=scheduling_group,json=schedulingGroup,proto3" json:"scheduling_group,omitempty"`
+	// Who is told, in order of priority, when the pod is to be evicted.
+	EvictionResponders []*EvictionResponder `protobuf:"bytes,44,rep,name=eviction_responders,json=evictionResponders,proto3" json:"eviction_responders,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PodSpec) Reset() {
@@ -462,10 +514,13 @@ func (x *PodSpec) GetEvictionResponders() []*EvictionResponder {
 	return nil
 }
 
+// is what pods are made from.
 type PodTemplateSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *PodSpec               `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels, annotations and finalizers the pods get; the name is made up for each.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Spec the pods get.
+	Spec          *PodSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,10 +569,13 @@ func (x *PodTemplateSpec) GetSpec() *PodSpec {
 	return nil
 }
 
+// handles the eviction of a pod before it is simply stopped.
 type EvictionResponder struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Priority      *int32                 `protobuf:"varint,2,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the responder: example.com/drainer.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Those with more come first; 0 to 100000.
+	Priority      *int32 `protobuf:"varint,2,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,10 +624,13 @@ func (x *EvictionResponder) GetPriority() int32 {
 	return 0
 }
 
+// is a line of /etc/hosts.
 type HostAlias struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	Hostnames     []string               `protobuf:"bytes,2,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address.
+	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// Names for it.
+	Hostnames     []string `protobuf:"bytes,2,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -618,11 +679,15 @@ func (x *HostAlias) GetHostnames() []string {
 	return nil
 }
 
+// adds to how the containers look up names.
 type PodDNSConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Nameservers   []string               `protobuf:"bytes,1,rep,name=nameservers,proto3" json:"nameservers,omitempty"`
-	Searches      []string               `protobuf:"bytes,2,rep,name=searches,proto3" json:"searches,omitempty"`
-	Options       []*PodDNSConfigOption  `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of name servers, at most 3; put before those of the policy.
+	Nameservers []string `protobuf:"bytes,1,rep,name=nameservers,proto3" json:"nameservers,omitempty"`
+	// Domains tried behind short names, at most 32; put behind those of the policy.
+	Searches []string `protobuf:"bytes,2,rep,name=searches,proto3" json:"searches,omitempty"`
+	// Options of the resolver; they replace those of the policy with the same name.
+	Options       []*PodDNSConfigOption `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -678,10 +743,13 @@ func (x *PodDNSConfig) GetOptions() []*PodDNSConfigOption {
 	return nil
 }
 
+// is one option of resolv.conf.
 type PodDNSConfigOption struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         *string                `protobuf:"bytes,2,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the option: ndots.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value; unset for options that have none.
+	Value         *string `protobuf:"bytes,2,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,9 +798,11 @@ func (x *PodDNSConfigOption) GetValue() string {
 	return ""
 }
 
+// names an operating system.
 type PodOS struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// linux or windows.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -774,9 +844,11 @@ func (x *PodOS) GetName() string {
 	return ""
 }
 
+// names a condition that counts for readiness.
 type PodReadinessGate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ConditionType string                 `protobuf:"bytes,1,opt,name=condition_type,json=conditionType,proto3" json:"condition_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition in the pod's status.
+	ConditionType string `protobuf:"bytes,1,opt,name=condition_type,json=conditionType,proto3" json:"condition_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -818,10 +890,13 @@ func (x *PodReadinessGate) GetConditionType() string {
 	return ""
 }
 
+// is pods at one revision.
 type PodList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Pod                 `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The pods.
+	Items         []*Pod `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

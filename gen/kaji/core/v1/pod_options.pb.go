@@ -23,14 +23,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// says which command to run in which container, with which streams.
 type PodExecOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Stdin         bool                   `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	Stdout        bool                   `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
-	Stderr        bool                   `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
-	Tty           bool                   `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
-	Container     string                 `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
-	Command       []string               `protobuf:"bytes,6,rep,name=command,proto3" json:"command,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True to send standard input.
+	Stdin bool `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True to get standard output.
+	Stdout bool `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	// True to get standard error; with a terminal it comes with the output.
+	Stderr bool `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	// True to run it on a terminal.
+	Tty bool `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
+	// The container; may be empty when the pod has one only, or names a default.
+	Container string `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
+	// The command and its arguments; no shell in between.
+	Command       []string `protobuf:"bytes,6,rep,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -107,20 +114,31 @@ func (x *PodExecOptions) GetCommand() []string {
 	return nil
 }
 
+// says which part of which log.
 type PodLogOptions struct {
-	state                        protoimpl.MessageState `protogen:"open.v1"`
-	Container                    string                 `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
-	Follow                       bool                   `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
-	Previous                     bool                   `protobuf:"varint,3,opt,name=previous,proto3" json:"previous,omitempty"`
-	SinceSeconds                 *int64                 `protobuf:"varint,4,opt,name=since_seconds,json=sinceSeconds,proto3,oneof" json:"since_seconds,omitempty"`
-	SinceTime                    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since_time,json=sinceTime,proto3" json:"since_time,omitempty"`
-	Timestamps                   bool                   `protobuf:"varint,6,opt,name=timestamps,proto3" json:"timestamps,omitempty"`
-	TailLines                    *int64                 `protobuf:"varint,7,opt,name=tail_lines,json=tailLines,proto3,oneof" json:"tail_lines,omitempty"`
-	LimitBytes                   *int64                 `protobuf:"varint,8,opt,name=limit_bytes,json=limitBytes,proto3,oneof" json:"limit_bytes,omitempty"`
-	InsecureSkipTlsVerifyBackend bool                   `protobuf:"varint,9,opt,name=insecure_skip_tls_verify_backend,json=insecureSkipTLSVerifyBackend,proto3" json:"insecure_skip_tls_verify_backend,omitempty"`
-	Stream                       *string                `protobuf:"bytes,10,opt,name=stream,proto3,oneof" json:"stream,omitempty"`
-	unknownFields                protoimpl.UnknownFields
-	sizeCache                    protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The container; may be empty when the pod has one only, or names a default.
+	Container string `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
+	// True to go on as lines are written.
+	Follow bool `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
+	// True for the run before the present one.
+	Previous bool `protobuf:"varint,3,opt,name=previous,proto3" json:"previous,omitempty"`
+	// Only lines of so many seconds before now. Not with since_time.
+	SinceSeconds *int64 `protobuf:"varint,4,opt,name=since_seconds,json=sinceSeconds,proto3,oneof" json:"since_seconds,omitempty"`
+	// Only lines from then on. Not with since_seconds.
+	SinceTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since_time,json=sinceTime,proto3" json:"since_time,omitempty"`
+	// True to put the time before each line.
+	Timestamps bool `protobuf:"varint,6,opt,name=timestamps,proto3" json:"timestamps,omitempty"`
+	// Only so many lines from the end; unset for all.
+	TailLines *int64 `protobuf:"varint,7,opt,name=tail_lines,json=tailLines,proto3,oneof" json:"tail_lines,omitempty"`
+	// Ends after so many bytes; unset for no limit.
+	LimitBytes *int64 `protobuf:"varint,8,opt,name=limit_bytes,json=limitBytes,proto3,oneof" json:"limit_bytes,omitempty"`
+	// Has no effect: connections to nodes are always checked.
+	InsecureSkipTlsVerifyBackend bool `protobuf:"varint,9,opt,name=insecure_skip_tls_verify_backend,json=insecureSkipTLSVerifyBackend,proto3" json:"insecure_skip_tls_verify_backend,omitempty"`
+	// Stdout, Stderr or All; All when unset.
+	Stream        *string `protobuf:"bytes,10,opt,name=stream,proto3,oneof" json:"stream,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodLogOptions) Reset() {

@@ -22,10 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// says what AppArmor lets a container do.
 type AppArmorProfile struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Type             string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	LocalhostProfile *string                `protobuf:"bytes,2,opt,name=localhost_profile,json=localhostProfile,proto3,oneof" json:"localhost_profile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RuntimeDefault, Unconfined, or Localhost for a profile of the node.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Name of the node's profile; only for Localhost.
+	LocalhostProfile *string `protobuf:"bytes,2,opt,name=localhost_profile,json=localhostProfile,proto3,oneof" json:"localhost_profile,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -74,10 +77,13 @@ func (x *AppArmorProfile) GetLocalhostProfile() string {
 	return ""
 }
 
+// changes the runtime's default set of Linux capabilities.
 type Capabilities struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Add           []string               `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
-	Drop          []string               `protobuf:"bytes,2,rep,name=drop,proto3" json:"drop,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Capabilities to add, without CAP_: NET_ADMIN. ALL for all.
+	Add []string `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
+	// Capabilities to take away. ALL for all.
+	Drop          []string `protobuf:"bytes,2,rep,name=drop,proto3" json:"drop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -126,23 +132,37 @@ func (x *Capabilities) GetDrop() []string {
 	return nil
 }
 
+// is how the containers of a pod run, where they do not say otherwise, and who owns its volumes.
 type PodSecurityContext struct {
-	state                    protoimpl.MessageState         `protogen:"open.v1"`
-	SeLinuxOptions           *SELinuxOptions                `protobuf:"bytes,1,opt,name=se_linux_options,json=seLinuxOptions,proto3" json:"se_linux_options,omitempty"`
-	WindowsOptions           *WindowsSecurityContextOptions `protobuf:"bytes,8,opt,name=windows_options,json=windowsOptions,proto3" json:"windows_options,omitempty"`
-	RunAsUser                *int64                         `protobuf:"varint,2,opt,name=run_as_user,json=runAsUser,proto3,oneof" json:"run_as_user,omitempty"`
-	RunAsGroup               *int64                         `protobuf:"varint,6,opt,name=run_as_group,json=runAsGroup,proto3,oneof" json:"run_as_group,omitempty"`
-	RunAsNonRoot             *bool                          `protobuf:"varint,3,opt,name=run_as_non_root,json=runAsNonRoot,proto3,oneof" json:"run_as_non_root,omitempty"`
-	SupplementalGroups       []int64                        `protobuf:"varint,4,rep,packed,name=supplemental_groups,json=supplementalGroups,proto3" json:"supplemental_groups,omitempty"`
-	SupplementalGroupsPolicy *string                        `protobuf:"bytes,12,opt,name=supplemental_groups_policy,json=supplementalGroupsPolicy,proto3,oneof" json:"supplemental_groups_policy,omitempty"`
-	FsGroup                  *int64                         `protobuf:"varint,5,opt,name=fs_group,json=fsGroup,proto3,oneof" json:"fs_group,omitempty"`
-	Sysctls                  []*Sysctl                      `protobuf:"bytes,7,rep,name=sysctls,proto3" json:"sysctls,omitempty"`
-	FsGroupChangePolicy      *string                        `protobuf:"bytes,9,opt,name=fs_group_change_policy,json=fsGroupChangePolicy,proto3,oneof" json:"fs_group_change_policy,omitempty"`
-	SeccompProfile           *SeccompProfile                `protobuf:"bytes,10,opt,name=seccomp_profile,json=seccompProfile,proto3" json:"seccomp_profile,omitempty"`
-	AppArmorProfile          *AppArmorProfile               `protobuf:"bytes,11,opt,name=app_armor_profile,json=appArmorProfile,proto3" json:"app_armor_profile,omitempty"`
-	SeLinuxChangePolicy      *string                        `protobuf:"bytes,13,opt,name=se_linux_change_policy,json=seLinuxChangePolicy,proto3,oneof" json:"se_linux_change_policy,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SELinux context of the containers.
+	SeLinuxOptions *SELinuxOptions `protobuf:"bytes,1,opt,name=se_linux_options,json=seLinuxOptions,proto3" json:"se_linux_options,omitempty"`
+	// Settings for Windows.
+	WindowsOptions *WindowsSecurityContextOptions `protobuf:"bytes,8,opt,name=windows_options,json=windowsOptions,proto3" json:"windows_options,omitempty"`
+	// Uid of the processes; the image's user when unset.
+	RunAsUser *int64 `protobuf:"varint,2,opt,name=run_as_user,json=runAsUser,proto3,oneof" json:"run_as_user,omitempty"`
+	// Gid of the processes; the runtime's choice when unset.
+	RunAsGroup *int64 `protobuf:"varint,6,opt,name=run_as_group,json=runAsGroup,proto3,oneof" json:"run_as_group,omitempty"`
+	// True to refuse to start containers that would run as uid 0.
+	RunAsNonRoot *bool `protobuf:"varint,3,opt,name=run_as_non_root,json=runAsNonRoot,proto3,oneof" json:"run_as_non_root,omitempty"`
+	// Further gids of the processes.
+	SupplementalGroups []int64 `protobuf:"varint,4,rep,packed,name=supplemental_groups,json=supplementalGroups,proto3" json:"supplemental_groups,omitempty"`
+	// Merge to add the groups that the image's user has, Strict not to. Merge when unset.
+	SupplementalGroupsPolicy *string `protobuf:"bytes,12,opt,name=supplemental_groups_policy,json=supplementalGroupsPolicy,proto3,oneof" json:"supplemental_groups_policy,omitempty"`
+	// Gid that owns the pod's volumes and is added to the processes; files in them get group rights.
+	FsGroup *int64 `protobuf:"varint,5,opt,name=fs_group,json=fsGroup,proto3,oneof" json:"fs_group,omitempty"`
+	// Kernel parameters of the pod's namespaces.
+	Sysctls []*Sysctl `protobuf:"bytes,7,rep,name=sysctls,proto3" json:"sysctls,omitempty"`
+	// Always to set the owner of volumes at each mount, OnRootMismatch to do so only when the root is wrong.
+	FsGroupChangePolicy *string `protobuf:"bytes,9,opt,name=fs_group_change_policy,json=fsGroupChangePolicy,proto3,oneof" json:"fs_group_change_policy,omitempty"`
+	// System calls the containers may make.
+	SeccompProfile *SeccompProfile `protobuf:"bytes,10,opt,name=seccomp_profile,json=seccompProfile,proto3" json:"seccomp_profile,omitempty"`
+	// AppArmor profile of the containers.
+	AppArmorProfile *AppArmorProfile `protobuf:"bytes,11,opt,name=app_armor_profile,json=appArmorProfile,proto3" json:"app_armor_profile,omitempty"`
+	// MountOption or Recursive: how volumes get their SELinux label.
+	SeLinuxChangePolicy *string `protobuf:"bytes,13,opt,name=se_linux_change_policy,json=seLinuxChangePolicy,proto3,oneof" json:"se_linux_change_policy,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *PodSecurityContext) Reset() {
@@ -266,12 +286,17 @@ func (x *PodSecurityContext) GetSeLinuxChangePolicy() string {
 	return ""
 }
 
+// is an SELinux context; empty parts are the runtime's choice.
 type SELinuxOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
-	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
-	Level         string                 `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// User part.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Role part.
+	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// Type part.
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// Level part.
+	Level         string `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,10 +359,13 @@ func (x *SELinuxOptions) GetLevel() string {
 	return ""
 }
 
+// says which system calls a container may make.
 type SeccompProfile struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Type             string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	LocalhostProfile *string                `protobuf:"bytes,2,opt,name=localhost_profile,json=localhostProfile,proto3,oneof" json:"localhost_profile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RuntimeDefault, Unconfined, or Localhost for a profile of the node.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Path of the profile below the node's folder for them; only for Localhost.
+	LocalhostProfile *string `protobuf:"bytes,2,opt,name=localhost_profile,json=localhostProfile,proto3,oneof" json:"localhost_profile,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -386,22 +414,35 @@ func (x *SeccompProfile) GetLocalhostProfile() string {
 	return ""
 }
 
+// is how one container runs. What it sets wins over the pod's.
 type SecurityContext struct {
-	state                    protoimpl.MessageState         `protogen:"open.v1"`
-	Capabilities             *Capabilities                  `protobuf:"bytes,1,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
-	Privileged               *bool                          `protobuf:"varint,2,opt,name=privileged,proto3,oneof" json:"privileged,omitempty"`
-	SeLinuxOptions           *SELinuxOptions                `protobuf:"bytes,3,opt,name=se_linux_options,json=seLinuxOptions,proto3" json:"se_linux_options,omitempty"`
-	WindowsOptions           *WindowsSecurityContextOptions `protobuf:"bytes,10,opt,name=windows_options,json=windowsOptions,proto3" json:"windows_options,omitempty"`
-	RunAsUser                *int64                         `protobuf:"varint,4,opt,name=run_as_user,json=runAsUser,proto3,oneof" json:"run_as_user,omitempty"`
-	RunAsGroup               *int64                         `protobuf:"varint,8,opt,name=run_as_group,json=runAsGroup,proto3,oneof" json:"run_as_group,omitempty"`
-	RunAsNonRoot             *bool                          `protobuf:"varint,5,opt,name=run_as_non_root,json=runAsNonRoot,proto3,oneof" json:"run_as_non_root,omitempty"`
-	ReadOnlyRootFilesystem   *bool                          `protobuf:"varint,6,opt,name=read_only_root_filesystem,json=readOnlyRootFilesystem,proto3,oneof" json:"read_only_root_filesystem,omitempty"`
-	AllowPrivilegeEscalation *bool                          `protobuf:"varint,7,opt,name=allow_privilege_escalation,json=allowPrivilegeEscalation,proto3,oneof" json:"allow_privilege_escalation,omitempty"`
-	ProcMount                *string                        `protobuf:"bytes,9,opt,name=proc_mount,json=procMount,proto3,oneof" json:"proc_mount,omitempty"`
-	SeccompProfile           *SeccompProfile                `protobuf:"bytes,11,opt,name=seccomp_profile,json=seccompProfile,proto3" json:"seccomp_profile,omitempty"`
-	AppArmorProfile          *AppArmorProfile               `protobuf:"bytes,12,opt,name=app_armor_profile,json=appArmorProfile,proto3" json:"app_armor_profile,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Linux capabilities to add and drop.
+	Capabilities *Capabilities `protobuf:"bytes,1,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// True to give it nearly all that the node's root has.
+	Privileged *bool `protobuf:"varint,2,opt,name=privileged,proto3,oneof" json:"privileged,omitempty"`
+	// SELinux context.
+	SeLinuxOptions *SELinuxOptions `protobuf:"bytes,3,opt,name=se_linux_options,json=seLinuxOptions,proto3" json:"se_linux_options,omitempty"`
+	// Settings for Windows.
+	WindowsOptions *WindowsSecurityContextOptions `protobuf:"bytes,10,opt,name=windows_options,json=windowsOptions,proto3" json:"windows_options,omitempty"`
+	// Uid of its processes; the pod's when unset, else the image's.
+	RunAsUser *int64 `protobuf:"varint,4,opt,name=run_as_user,json=runAsUser,proto3,oneof" json:"run_as_user,omitempty"`
+	// Gid of its processes; the pod's when unset.
+	RunAsGroup *int64 `protobuf:"varint,8,opt,name=run_as_group,json=runAsGroup,proto3,oneof" json:"run_as_group,omitempty"`
+	// True to refuse to start it when it would run as uid 0.
+	RunAsNonRoot *bool `protobuf:"varint,5,opt,name=run_as_non_root,json=runAsNonRoot,proto3,oneof" json:"run_as_non_root,omitempty"`
+	// True to let it write to volumes only.
+	ReadOnlyRootFilesystem *bool `protobuf:"varint,6,opt,name=read_only_root_filesystem,json=readOnlyRootFilesystem,proto3,oneof" json:"read_only_root_filesystem,omitempty"`
+	// False to keep processes from getting more rights than their parent, as by setuid.
+	AllowPrivilegeEscalation *bool `protobuf:"varint,7,opt,name=allow_privilege_escalation,json=allowPrivilegeEscalation,proto3,oneof" json:"allow_privilege_escalation,omitempty"`
+	// Default hides and protects parts of /proc, Unmasked shows it all.
+	ProcMount *string `protobuf:"bytes,9,opt,name=proc_mount,json=procMount,proto3,oneof" json:"proc_mount,omitempty"`
+	// System calls it may make.
+	SeccompProfile *SeccompProfile `protobuf:"bytes,11,opt,name=seccomp_profile,json=seccompProfile,proto3" json:"seccomp_profile,omitempty"`
+	// AppArmor profile.
+	AppArmorProfile *AppArmorProfile `protobuf:"bytes,12,opt,name=app_armor_profile,json=appArmorProfile,proto3" json:"app_armor_profile,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SecurityContext) Reset() {
@@ -518,10 +559,13 @@ func (x *SecurityContext) GetAppArmorProfile() *AppArmorProfile {
 	return nil
 }
 
+// is one kernel parameter.
 type Sysctl struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name: net.core.somaxconn.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,14 +614,19 @@ func (x *Sysctl) GetValue() string {
 	return ""
 }
 
+// is how containers run on Windows.
 type WindowsSecurityContextOptions struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	GmsaCredentialSpecName *string                `protobuf:"bytes,1,opt,name=gmsa_credential_spec_name,json=gmsaCredentialSpecName,proto3,oneof" json:"gmsa_credential_spec_name,omitempty"`
-	GmsaCredentialSpec     *string                `protobuf:"bytes,2,opt,name=gmsa_credential_spec,json=gmsaCredentialSpec,proto3,oneof" json:"gmsa_credential_spec,omitempty"`
-	RunAsUserName          *string                `protobuf:"bytes,3,opt,name=run_as_user_name,json=runAsUserName,proto3,oneof" json:"run_as_user_name,omitempty"`
-	HostProcess            *bool                  `protobuf:"varint,4,opt,name=host_process,json=hostProcess,proto3,oneof" json:"host_process,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the GMSA credential spec.
+	GmsaCredentialSpecName *string `protobuf:"bytes,1,opt,name=gmsa_credential_spec_name,json=gmsaCredentialSpecName,proto3,oneof" json:"gmsa_credential_spec_name,omitempty"`
+	// Content of the GMSA credential spec.
+	GmsaCredentialSpec *string `protobuf:"bytes,2,opt,name=gmsa_credential_spec,json=gmsaCredentialSpec,proto3,oneof" json:"gmsa_credential_spec,omitempty"`
+	// User of the processes: DOMAIN\USER or USER.
+	RunAsUserName *string `protobuf:"bytes,3,opt,name=run_as_user_name,json=runAsUserName,proto3,oneof" json:"run_as_user_name,omitempty"`
+	// True to run on the host itself; the same for all containers of a pod.
+	HostProcess   *bool `protobuf:"varint,4,opt,name=host_process,json=hostProcess,proto3,oneof" json:"host_process,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WindowsSecurityContextOptions) Reset() {

@@ -21,11 +21,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// is a number, or a text that stands for one: a percentage, the name of a port. In JSON it is either.
 type IntOrString struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          int64                  `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
-	IntVal        int32                  `protobuf:"varint,2,opt,name=int_val,json=intVal,proto3" json:"int_val,omitempty"`
-	StrVal        string                 `protobuf:"bytes,3,opt,name=str_val,json=strVal,proto3" json:"str_val,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 when int_val holds, 1 when str_val does.
+	Type int64 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The number.
+	IntVal int32 `protobuf:"varint,2,opt,name=int_val,json=intVal,proto3" json:"int_val,omitempty"`
+	// The text.
+	StrVal        string `protobuf:"bytes,3,opt,name=str_val,json=strVal,proto3" json:"str_val,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -21,11 +21,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// says how a declared part of an object is merged in.
 type ApplyOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DryRun        []string               `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	Force         bool                   `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
-	FieldManager  string                 `protobuf:"bytes,3,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All to do everything but store the result; empty to store it.
+	DryRun []string `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// True to take over fields that others have set to other values.
+	Force bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
+	// Who applies; required.
+	FieldManager  string `protobuf:"bytes,3,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -81,11 +85,15 @@ func (x *ApplyOptions) GetFieldManager() string {
 	return ""
 }
 
+// says how an object is created.
 type CreateOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	DryRun          []string               `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	FieldManager    string                 `protobuf:"bytes,3,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
-	FieldValidation string                 `protobuf:"bytes,4,opt,name=field_validation,json=fieldValidation,proto3" json:"field_validation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All to do everything but store the object; empty to store it.
+	DryRun []string `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Who writes, for managed_fields.
+	FieldManager string `protobuf:"bytes,3,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
+	// What becomes of unknown fields in JSON: Strict refuses, Warn warns, Ignore drops them.
+	FieldValidation string `protobuf:"bytes,4,opt,name=field_validation,json=fieldValidation,proto3" json:"field_validation,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -141,14 +149,22 @@ func (x *CreateOptions) GetFieldValidation() string {
 	return ""
 }
 
+// says how an object is removed.
 type DeleteOptions struct {
-	state                                            protoimpl.MessageState `protogen:"open.v1"`
-	GracePeriodSeconds                               *int64                 `protobuf:"varint,1,opt,name=grace_period_seconds,json=gracePeriodSeconds,proto3,oneof" json:"grace_period_seconds,omitempty"`
-	Preconditions                                    *Preconditions         `protobuf:"bytes,2,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
-	OrphanDependents                                 *bool                  `protobuf:"varint,3,opt,name=orphan_dependents,json=orphanDependents,proto3,oneof" json:"orphan_dependents,omitempty"`
-	PropagationPolicy                                *string                `protobuf:"bytes,4,opt,name=propagation_policy,json=propagationPolicy,proto3,oneof" json:"propagation_policy,omitempty"`
-	DryRun                                           []string               `protobuf:"bytes,5,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	IgnoreStoreReadErrorWithClusterBreakingPotential *bool                  `protobuf:"varint,6,opt,name=ignore_store_read_error_with_cluster_breaking_potential,json=ignoreStoreReadErrorWithClusterBreakingPotential,proto3,oneof" json:"ignore_store_read_error_with_cluster_breaking_potential,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds the object has to end; 0 removes it at once; unset leaves it to the kind, or to the object.
+	GracePeriodSeconds *int64 `protobuf:"varint,1,opt,name=grace_period_seconds,json=gracePeriodSeconds,proto3,oneof" json:"grace_period_seconds,omitempty"`
+	// What must hold for the object to be removed.
+	Preconditions *Preconditions `protobuf:"bytes,2,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
+	// Older form of propagation_policy: true is Orphan, false is Background.
+	OrphanDependents *bool `protobuf:"varint,3,opt,name=orphan_dependents,json=orphanDependents,proto3,oneof" json:"orphan_dependents,omitempty"`
+	// What becomes of objects it owns: Background removes them afterwards, Foreground before, Orphan leaves
+	// them. Unset is up to the kind.
+	PropagationPolicy *string `protobuf:"bytes,4,opt,name=propagation_policy,json=propagationPolicy,proto3,oneof" json:"propagation_policy,omitempty"`
+	// All to do everything but the removal; empty to do it.
+	DryRun []string `protobuf:"bytes,5,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// True to remove an object that cannot be read from the store any more.
+	IgnoreStoreReadErrorWithClusterBreakingPotential *bool `protobuf:"varint,6,opt,name=ignore_store_read_error_with_cluster_breaking_potential,json=ignoreStoreReadErrorWithClusterBreakingPotential,proto3,oneof" json:"ignore_store_read_error_with_cluster_breaking_potential,omitempty"`
 	unknownFields                                    protoimpl.UnknownFields
 	sizeCache                                        protoimpl.SizeCache
 }
@@ -225,9 +241,11 @@ func (x *DeleteOptions) GetIgnoreStoreReadErrorWithClusterBreakingPotential() bo
 	return false
 }
 
+// says how fresh an answer must be.
 type GetOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	ResourceVersion string                 `protobuf:"bytes,1,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unset for the newest state; 0 for whatever is at hand; else a revision the answer must not be older than.
+	ResourceVersion string `protobuf:"bytes,1,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -269,21 +287,35 @@ func (x *GetOptions) GetResourceVersion() string {
 	return ""
 }
 
+// says which objects of a collection, and at what revision.
 type ListOptions struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LabelSelector        string                 `protobuf:"bytes,1,opt,name=label_selector,json=labelSelector,proto3" json:"label_selector,omitempty"`
-	FieldSelector        string                 `protobuf:"bytes,2,opt,name=field_selector,json=fieldSelector,proto3" json:"field_selector,omitempty"`
-	Watch                bool                   `protobuf:"varint,3,opt,name=watch,proto3" json:"watch,omitempty"`
-	AllowWatchBookmarks  bool                   `protobuf:"varint,9,opt,name=allow_watch_bookmarks,json=allowWatchBookmarks,proto3" json:"allow_watch_bookmarks,omitempty"`
-	ResourceVersion      string                 `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
-	ResourceVersionMatch string                 `protobuf:"bytes,10,opt,name=resource_version_match,json=resourceVersionMatch,proto3" json:"resource_version_match,omitempty"`
-	TimeoutSeconds       *int64                 `protobuf:"varint,5,opt,name=timeout_seconds,json=timeoutSeconds,proto3,oneof" json:"timeout_seconds,omitempty"`
-	Limit                int64                  `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
-	Continue             string                 `protobuf:"bytes,8,opt,name=continue,proto3" json:"continue,omitempty"`
-	SendInitialEvents    *bool                  `protobuf:"varint,11,opt,name=send_initial_events,json=sendInitialEvents,proto3,oneof" json:"send_initial_events,omitempty"`
-	ShardSelector        string                 `protobuf:"bytes,15,opt,name=shard_selector,json=shardSelector,proto3" json:"shard_selector,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Condition on labels as text: app=web,tier in (a, b),!old. Empty for all.
+	LabelSelector string `protobuf:"bytes,1,opt,name=label_selector,json=labelSelector,proto3" json:"label_selector,omitempty"`
+	// Condition on fields as text: spec.nodeName=n1,status.phase!=Failed. Which fields can be named depends on
+	// the kind.
+	FieldSelector string `protobuf:"bytes,2,opt,name=field_selector,json=fieldSelector,proto3" json:"field_selector,omitempty"`
+	// No meaning here: watching is a method of its own.
+	Watch bool `protobuf:"varint,3,opt,name=watch,proto3" json:"watch,omitempty"`
+	// True to get events now and then that hold nothing but a revision to resume after.
+	AllowWatchBookmarks bool `protobuf:"varint,9,opt,name=allow_watch_bookmarks,json=allowWatchBookmarks,proto3" json:"allow_watch_bookmarks,omitempty"`
+	// For a list as in GetOptions; for a watch the revision to resume after, empty for the state now and what
+	// follows.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	// How a list takes resource_version: Exact, or NotOlderThan.
+	ResourceVersionMatch string `protobuf:"bytes,10,opt,name=resource_version_match,json=resourceVersionMatch,proto3" json:"resource_version_match,omitempty"`
+	// Seconds after which the server ends the call; unset leaves it to the server.
+	TimeoutSeconds *int64 `protobuf:"varint,5,opt,name=timeout_seconds,json=timeoutSeconds,proto3,oneof" json:"timeout_seconds,omitempty"`
+	// At most so many objects; the answer then has a continue token. 0 for no limit.
+	Limit int64 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Token of the answer before, to go on where it ended.
+	Continue string `protobuf:"bytes,8,opt,name=continue,proto3" json:"continue,omitempty"`
+	// On a watch: true to get all objects as added ones first, with a bookmark behind them.
+	SendInitialEvents *bool `protobuf:"varint,11,opt,name=send_initial_events,json=sendInitialEvents,proto3,oneof" json:"send_initial_events,omitempty"`
+	// Part of the collection to read, when it is read in parts.
+	ShardSelector string `protobuf:"bytes,15,opt,name=shard_selector,json=shardSelector,proto3" json:"shard_selector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListOptions) Reset() {
@@ -393,12 +425,17 @@ func (x *ListOptions) GetShardSelector() string {
 	return ""
 }
 
+// says how a patch is applied.
 type PatchOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	DryRun          []string               `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	Force           *bool                  `protobuf:"varint,2,opt,name=force,proto3,oneof" json:"force,omitempty"`
-	FieldManager    string                 `protobuf:"bytes,3,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
-	FieldValidation string                 `protobuf:"bytes,4,opt,name=field_validation,json=fieldValidation,proto3" json:"field_validation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All to do everything but store the result; empty to store it.
+	DryRun []string `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// True to take over fields of others; only for apply patches.
+	Force *bool `protobuf:"varint,2,opt,name=force,proto3,oneof" json:"force,omitempty"`
+	// Who writes, for managed_fields.
+	FieldManager string `protobuf:"bytes,3,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
+	// What becomes of unknown fields: Strict refuses, Warn warns, Ignore drops them.
+	FieldValidation string `protobuf:"bytes,4,opt,name=field_validation,json=fieldValidation,proto3" json:"field_validation,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -461,11 +498,15 @@ func (x *PatchOptions) GetFieldValidation() string {
 	return ""
 }
 
+// says how an object is replaced.
 type UpdateOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	DryRun          []string               `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	FieldManager    string                 `protobuf:"bytes,2,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
-	FieldValidation string                 `protobuf:"bytes,3,opt,name=field_validation,json=fieldValidation,proto3" json:"field_validation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All to do everything but store the object; empty to store it.
+	DryRun []string `protobuf:"bytes,1,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Who writes, for managed_fields.
+	FieldManager string `protobuf:"bytes,2,opt,name=field_manager,json=fieldManager,proto3" json:"field_manager,omitempty"`
+	// What becomes of unknown fields in JSON: Strict refuses, Warn warns, Ignore drops them.
+	FieldValidation string `protobuf:"bytes,3,opt,name=field_validation,json=fieldValidation,proto3" json:"field_validation,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -521,10 +562,13 @@ func (x *UpdateOptions) GetFieldValidation() string {
 	return ""
 }
 
+// must hold for a write to happen.
 type Preconditions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Uid             *string                `protobuf:"bytes,1,opt,name=uid,proto3,oneof" json:"uid,omitempty"`
-	ResourceVersion *string                `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3,oneof" json:"resource_version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Uid the object must have.
+	Uid *string `protobuf:"bytes,1,opt,name=uid,proto3,oneof" json:"uid,omitempty"`
+	// Revision the object must be at.
+	ResourceVersion *string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3,oneof" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
