@@ -3,20 +3,32 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"k8s.io/utils/clock"
 
+	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
 	"kaji.dev/kaji/client/fake"
+	agentv1 "kaji.dev/kaji/gen/kaji/agent/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/node/internal/runtimetest"
+	"kaji.dev/kaji/node/observed"
+	"kaji.dev/kaji/node/relist"
 )
 
 // machine is the runtime that the tests of this package share; nil where there
@@ -55,6 +67,9 @@ type world struct {
 	stop   func()
 	agent  *agent
 	server *tls.Config
+	fake   *fake.Server
+	silent atomic.Bool // the API answers nobody
+	files  func(identity.Request) identity.Files
 }
 
 func newWorld(t *testing.T, node string, objects ...*corev1.Pod) *world {
@@ -63,16 +78,27 @@ func newWorld(t *testing.T, node string, objects ...*corev1.Pod) *world {
 		t.Skip("no container runtime")
 	}
 	w := &world{t: t, root: t.TempDir(), node: node}
-	w.api = fake.NewServer().Client()
+	w.fake = fake.NewServer()
+	w.fake.Intercept(func(context.Context, fake.Call) error {
+		if w.silent.Load() {
+			return apierror.Unavailable("no API today")
+		}
+		return nil
+	})
+	w.api = w.fake.Client()
 	ca, err := identity.NewCA("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := identity.FilesIn(filepath.Join(w.root, "pki"), "node")
-	if err := files.Ensure(ca, identity.Request{Name: identity.NodeName(node), Groups: []string{identity.GroupNodes}, Hosts: []string{"127.0.0.1"}}); err != nil {
-		t.Fatal(err)
+	w.files = func(r identity.Request) identity.Files {
+		f := identity.FilesIn(filepath.Join(w.root, "pki"), strings.ReplaceAll(r.Name, ":", "-"))
+		if err := f.Ensure(ca, r); err != nil {
+			t.Fatal(err)
+		}
+		return f
 	}
-	if w.server, err = identity.ServerTLS(files); err != nil {
+	own := w.files(identity.Request{Name: identity.NodeName(node), Groups: []string{identity.GroupNodes}, Hosts: []string{"127.0.0.1"}})
+	if w.server, err = identity.ServerTLS(own); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range objects {
@@ -88,7 +114,7 @@ func (w *world) start() func() {
 	if err := cfg.setDefaults(); err != nil {
 		w.t.Fatal(err)
 	}
-	log := hclog.New(&hclog.LoggerOptions{Name: "node", Level: hclog.Debug, Output: testWriter{w.t}})
+	log := hclog.New(&hclog.LoggerOptions{Name: "node", Level: hclog.Trace, Output: testWriter{w.t}})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	a := &agent{cfg: cfg, api: w.api, tls: w.server, log: log}
@@ -223,6 +249,109 @@ func (w *world) nothingLeft() {
 		}
 		if len(entries) > 0 {
 			w.t.Errorf("%s still has %v", dir, entries)
+		}
+	}
+}
+
+// awaitRuntime follows the runtime until what it has of the node is as wanted.
+func (w *world) awaitRuntime(what string, ok func(map[string]observed.Pod) bool) {
+	w.t.Helper()
+	rt, err := machine.Client(w.node)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rt.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	l := relist.New(rt, clock.RealClock{}, hclog.NewNullLogger(), func(observed.Pod, time.Time) {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
+	go l.Run(ctx)
+	if err := l.Once(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	for !ok(l.All()) {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			w.t.Fatalf("the runtime is not %s after %s: %v", what, patience, l.All())
+		}
+	}
+}
+
+// call connects to the agent's server as somebody.
+func (w *world) call(who string, groups ...string) agentv1.AgentServiceClient {
+	w.t.Helper()
+	nodes, err := client.Of[*corev1.Node](w.api).Get(context.Background(), "", w.node)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	creds, err := identity.ClientTLS(w.files(identity.Request{Name: who, Groups: groups}), "127.0.0.1")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", nodes.GetStatus().GetDaemonEndpoints().GetKubeletEndpoint().GetPort()), grpc.WithTransportCredentials(credentials.NewTLS(creds)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close() })
+	return agentv1.NewAgentServiceClient(conn)
+}
+
+// logs asks the agent for a log, as the API server does.
+func (w *world) logs(t *testing.T, req *corev1.PodLogsRequest) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stream, err := w.call(identity.APIServer).Logs(ctx, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return out.String()
+		}
+		if err != nil {
+			t.Fatalf("after %q: %v", out.String(), err)
+		}
+		out.Write(m.GetData())
+	}
+}
+
+// awaitDisk waits until the agent has tidied its directories.
+func (w *world) awaitDisk() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, dir := range []string{"pods", "logs/pods"} {
+		path := filepath.Join(w.root, "node", dir)
+		watch, err := fsnotify.NewWatcher()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer watch.Close()
+		if err := watch.Add(path); err != nil {
+			w.t.Fatal(err)
+		}
+		for {
+			entries, err := os.ReadDir(path)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if len(entries) == 0 {
+				break
+			}
+			select {
+			case <-watch.Events:
+			case <-ctx.Done():
+				w.t.Fatalf("%s still has %v", dir, entries)
+			}
 		}
 	}
 }

@@ -42,10 +42,12 @@ func (a *actor) begin(act plan.Action) {
 	a.state.Busy[key] = act
 	a.cancels[key] = cancel
 	run := a.operation(act, wait, work)
+	began := time.Now()
 	a.ops.Go(func() {
 		defer cancel()
 		defer cutoff()
 		out := run()
+		a.log.Trace("operation ended", "operation", act, "on", key, "duration", time.Since(began), "error", out.err)
 		a.post(func(a *actor) { a.ended(act, key, out, wait.Err() != nil) })
 	})
 }

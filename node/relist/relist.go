@@ -37,8 +37,8 @@ type Deliver func(pod observed.Pod, began time.Time)
 // The rhythm of listings.
 const (
 	plain     = time.Second            // without events
-	quick     = 250 * time.Millisecond // for a while after something was done
-	quickFor  = 2 * time.Second
+	quick     = 100 * time.Millisecond // for a while after something was done
+	quickFor  = 3 * time.Second
 	withEvent = 30 * time.Second // with events, in case one was lost
 	leastGap  = 50 * time.Millisecond
 	timeout   = 30 * time.Second

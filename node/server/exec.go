@@ -100,7 +100,7 @@ func connect(stream execStream, address string, o *corev1.PodExecOptions) error 
 		options.TerminalSizeQueue = sizes
 	}
 	err = executor.StreamWithContext(ctx, options)
-	in.Close()
+	inEnd.Close() // what the command has not read nobody will
 	exit := &corev1.PodExecExit{}
 	var code utilexec.CodeExitError
 	switch {
