@@ -126,7 +126,7 @@ func containerConfig(c *containerconfig.Container) *runtimeapi.ContainerConfig {
 	for _, m := range c.Mounts {
 		out.Mounts = append(out.Mounts, &runtimeapi.Mount{
 			ContainerPath: m.ContainerPath, HostPath: m.HostPath, Readonly: m.ReadOnly, RecursiveReadOnly: m.RecursiveReadOnly,
-			SelinuxRelabel: m.SELinuxRelabel, Propagation: propagation(m.Propagation),
+			SelinuxRelabel: m.SELinuxRelabel, Propagation: propagation(m.Propagation), MountOptions: m.Options,
 		})
 	}
 	for _, d := range c.Devices {

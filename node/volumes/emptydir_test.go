@@ -16,10 +16,11 @@ import (
 func TestEmptyDir(t *testing.T) {
 	w := newWorld(t)
 	restricted := volume("restricted", &corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Mode: ptr(int32(0o750))}})
-	pod := newPod("u1", emptyDirVolume("work"), volume("unset", &corev1.VolumeSource{}), restricted)
+	pod := newPod("u1", emptyDirVolume("work"), volume("unset", &corev1.VolumeSource{}), volume("nil", nil), restricted)
 	v := w.mountOK(pod)
 	wantMode(t, v["work"].HostPath, 0o777)
 	wantMode(t, v["unset"].HostPath, 0o777)
+	wantMode(t, v["nil"].HostPath, 0o777)
 	wantMode(t, v["restricted"].HostPath, 0o750)
 	if v["work"].ReadOnly {
 		t.Error("an emptyDir is there to be written to")
