@@ -33,6 +33,8 @@ func (a *agent) containers(sight self.Sight) (*containerconfig.Config, error) {
 		NodeName: a.cfg.Name, LogRoot: a.logRoot(), ClusterDNS: a.cfg.ClusterDNS, ClusterDomain: a.cfg.ClusterDomain,
 		MemoryCapacity: sight.Facts.MemoryBytes,
 		SeccompRoot:    filepath.Join(a.cfg.Root, "seccomp"),
+
+		SupplementalGroupsPolicy: sight.Health.SupplementalGroupsPolicy,
 	}
 	if b, err := os.ReadFile("/etc/resolv.conf"); err == nil {
 		c.HostResolver = containerconfig.ParseResolvConf(string(b))

@@ -58,6 +58,9 @@ type Config struct {
 	SeccompDefault bool
 	// RecursiveReadOnly says that the runtime can make mounts recursively read-only.
 	RecursiveReadOnly bool
+	// SupplementalGroupsPolicy says that the runtime can be strict about groups:
+	// give a process those of the spec and none that the image adds.
+	SupplementalGroupsPolicy bool
 	// HugepageSizes are the page sizes of the host as cgroups spell them (2MB,
 	// 1GB); a container may use none of them unless it has a limit.
 	HugepageSizes []string

@@ -9,9 +9,13 @@ import (
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 )
 
-// Sandbox is what to ask the runtime for as the pod's sandbox.
+// Sandbox is what to ask the runtime for as the pod's sandbox. A pod that cannot run here as it
+// asks to is an error: it is not run in some other way.
 func (c *Config) Sandbox(pod *corev1.Pod, in SandboxInput) (*Sandbox, error) {
 	m := pod.GetMetadata()
+	if err := c.unsupported(pod); err != nil {
+		return nil, err
+	}
 	hostname, err := c.kernelHostname(pod)
 	if err != nil {
 		return nil, err
@@ -199,14 +203,17 @@ func supplementalGroups(pod *corev1.Pod) []int64 {
 	return groups
 }
 
-// UnsupportedPod says why a pod cannot run on this agent whatever the runtime does.
-func UnsupportedPod(pod *corev1.Pod) error {
+// unsupported says why a pod would not be what it asks to be.
+func (c *Config) unsupported(pod *corev1.Pod) error {
 	spec := pod.GetSpec()
 	if spec.HostUsers != nil && !spec.GetHostUsers() {
 		return fmt.Errorf("hostUsers: false (user namespaces) is not supported by this agent")
 	}
 	if os := spec.GetOs().GetName(); os != "" && os != "linux" {
 		return fmt.Errorf("os.name %q is not linux", os)
+	}
+	if spec.GetSecurityContext().GetSupplementalGroupsPolicy() == "Strict" && !c.SupplementalGroupsPolicy {
+		return fmt.Errorf("supplementalGroupsPolicy: Strict is not supported by the container runtime")
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestHostsFile(t *testing.T) {
 }
 
 func TestSandbox(t *testing.T) {
-	cfg := testConfig(t, func(c *Config) { c.CgroupRoot = "/kaji" })
+	cfg := testConfig(t, func(c *Config) { c.CgroupRoot, c.SupplementalGroupsPolicy = "/kaji", true })
 	pod := with(newPod(
 		&corev1.Container{Name: "main", Resources: resourcesOf([]string{"cpu", "500m", "memory", "64Mi"}, []string{"memory", "128Mi"}), Ports: []*corev1.ContainerPort{
 			{ContainerPort: 80, HostPort: 8080, HostIp: "192.0.2.1"}, {ContainerPort: 81}, {ContainerPort: 53, HostPort: 53, Protocol: "UDP"}}},
@@ -169,16 +169,23 @@ func TestCgroupParent(t *testing.T) {
 	}
 }
 
-func TestUnsupportedPod(t *testing.T) {
-	for _, change := range []func(*corev1.PodSpec){
-		func(s *corev1.PodSpec) { s.HostUsers = ptr(false) },
-		func(s *corev1.PodSpec) { s.Os = &corev1.PodOS{Name: "windows"} },
+func TestUnsupportedPods(t *testing.T) {
+	strict := func(s *corev1.PodSpec) {
+		s.SecurityContext = &corev1.PodSecurityContext{SupplementalGroupsPolicy: ptr("Strict")}
+	}
+	for name, change := range map[string]func(*corev1.PodSpec){
+		"user namespace": func(s *corev1.PodSpec) { s.HostUsers = ptr(false) },
+		"windows":        func(s *corev1.PodSpec) { s.Os = &corev1.PodOS{Name: "windows"} },
+		"strict groups":  strict,
 	} {
-		if err := UnsupportedPod(with(newPod(), change)); err == nil {
-			t.Error("no error")
+		if got, err := testConfig(t).Sandbox(with(newPod(), change), SandboxInput{}); err == nil {
+			t.Errorf("%s: %+v, want an error", name, got)
 		}
 	}
-	if err := UnsupportedPod(with(newPod(), func(s *corev1.PodSpec) { s.HostUsers, s.Os = ptr(true), &corev1.PodOS{Name: "linux"} })); err != nil {
+	if _, err := testConfig(t).Sandbox(with(newPod(), func(s *corev1.PodSpec) { s.HostUsers, s.Os = ptr(true), &corev1.PodOS{Name: "linux"} }), SandboxInput{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := testConfig(t, func(c *Config) { c.SupplementalGroupsPolicy = true }).Sandbox(with(newPod(), strict), SandboxInput{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package cri
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -116,7 +117,9 @@ func containerConfig(c *containerconfig.Container) *runtimeapi.ContainerConfig {
 		Linux: &runtimeapi.LinuxContainerConfig{Resources: resources(&c.Resources), SecurityContext: security(&c.Security)},
 	}
 	if c.StopSignal != "" {
-		if v, ok := runtimeapi.Signal_value[c.StopSignal]; ok {
+		// Real-time signals are spelled SIGRTMIN+3 in a spec.
+		name := strings.NewReplacer("+", "PLUS", "-", "MINUS").Replace(c.StopSignal)
+		if v, ok := runtimeapi.Signal_value[name]; ok {
 			out.StopSignal = runtimeapi.Signal(v)
 		}
 	}
