@@ -144,9 +144,28 @@ func compare(t *rapid.T, m *model, s *framework.Snapshot) {
 	if s.Len() != len(m.nodes) {
 		t.Fatalf("%d nodes in the snapshot, want %d", s.Len(), len(m.nodes))
 	}
-	var affinity, anti, wantAffinity, wantAnti int
-	s.WithAffinity(func(*framework.NodeInfo) { affinity++ })
-	s.WithAntiAffinity(func(*framework.NodeInfo) { anti++ })
+	var wantAffinity, wantAnti int
+	affinity, anti := len(s.WithAffinity()), len(s.WithAntiAffinity())
+	for _, i := range s.WithAntiAffinity() {
+		if s.Nodes()[i].AntiAffinity == 0 {
+			t.Fatalf("node %s is listed as having anti-affinity", s.Nodes()[i].Name)
+		}
+	}
+	pods, zones := framework.PerNode(s, "pods", func(n *framework.NodeInfo) int { return len(n.Pods) }), s.Domains("topology.kubernetes.io/zone")
+	byZone := map[string]int{}
+	for i, n := range s.Nodes() {
+		if pods[i] != len(n.Pods) || s.Index(n.Name) != i {
+			t.Fatalf("node %s: %d pods remembered, %d there; index %d of %d", n.Name, pods[i], len(n.Pods), s.Index(n.Name), i)
+		}
+		zone, has := n.Node.Metadata.Labels["topology.kubernetes.io/zone"]
+		if d := zones.At(i); d != zones.Of(n) || has != (d >= 0) {
+			t.Fatalf("node %s in zone %q: domain %d and %d", n.Name, zone, d, zones.Of(n))
+		} else if before, known := byZone[zone]; has && known && before != d {
+			t.Fatalf("zone %s is domain %d and %d", zone, before, d)
+		} else {
+			byZone[zone] = d
+		}
+	}
 	images := 0
 	for name, node := range m.nodes {
 		got, want := s.Get(name).Clone(), m.node(name)

@@ -15,6 +15,10 @@ type Snapshot struct {
 	affinity     []int // indexes of nodes with pods that have affinity, ascending
 	antiAffinity []int // the same for required anti-affinity
 	imageNodes   map[string]int
+	// What decisions have worked out of it; see PerNode and Domains.
+	memos   map[string]memo
+	uses    uint64
+	domains map[string]*Domains
 }
 
 // NewSnapshot returns a snapshot of these nodes.
@@ -30,6 +34,7 @@ func (s *Snapshot) Rebuild(nodes []*NodeInfo) {
 	s.index = make(map[string]int, len(nodes))
 	s.affinity, s.antiAffinity = nil, nil
 	s.imageNodes = make(map[string]int)
+	s.memos, s.domains = nil, nil
 	for i, n := range nodes {
 		s.index[n.Name] = i
 		if n.Affinity > 0 {
@@ -52,6 +57,14 @@ func (s *Snapshot) Replace(n *NodeInfo) {
 	s.nodes[i] = n
 	s.affinity = mark(s.affinity, i, n.Affinity > 0)
 	s.antiAffinity = mark(s.antiAffinity, i, n.AntiAffinity > 0)
+	for _, m := range s.memos {
+		m.touch(i)
+	}
+	if old.Node != n.Node {
+		for _, d := range s.domains {
+			d.put(i, n)
+		}
+	}
 	if old.Images != n.Images {
 		s.countImages(old, -1)
 		s.countImages(n, 1)
@@ -98,22 +111,20 @@ func (s *Snapshot) Get(name string) *NodeInfo {
 	return s.nodes[i]
 }
 
-// WithAffinity calls f for each node that has pods with pod affinity or anti-affinity.
-func (s *Snapshot) WithAffinity(f func(*NodeInfo)) {
-	for _, i := range s.affinity {
-		f(s.nodes[i])
+// Index returns the index of a node in Nodes; -1 when there is no such node.
+func (s *Snapshot) Index(name string) int {
+	i, ok := s.index[name]
+	if !ok {
+		return -1
 	}
+	return i
 }
 
-// WithAntiAffinity calls f for each node that has pods with required anti-affinity.
-func (s *Snapshot) WithAntiAffinity(f func(*NodeInfo)) {
-	for _, i := range s.antiAffinity {
-		f(s.nodes[i])
-	}
-}
+// WithAffinity returns the indexes of the nodes that have pods with pod affinity or anti-affinity. Read only.
+func (s *Snapshot) WithAffinity() []int { return s.affinity }
 
-// HasAffinity tells whether any pod in the cluster has pod affinity or anti-affinity.
-func (s *Snapshot) HasAffinity() bool { return len(s.affinity) > 0 }
+// WithAntiAffinity returns the indexes of the nodes that have pods with required anti-affinity. Read only.
+func (s *Snapshot) WithAntiAffinity() []int { return s.antiAffinity }
 
 // ImageNodes is the number of nodes that have an image.
 func (s *Snapshot) ImageNodes(name string) int { return s.imageNodes[name] }

@@ -26,39 +26,47 @@ var (
 // Name implements framework.Plugin.
 func (InterPodAffinity) Name() string { return interPodName }
 
-// domain is a label value: all nodes with it are one place.
-type domain struct{ key, value string }
-
 // affinityCounts is what one decision knows: how many pods in each domain speak for or against the pod.
 type affinityCounts struct {
 	// existingAnti counts pods whose required anti-affinity is about the pod.
-	existingAnti map[domain]int64
+	existingAnti tallies
 	// affinity counts pods that all of the pod's affinity terms are about; anti those that any of its anti-affinity terms is about.
-	affinity map[domain]int64
-	anti     map[domain]int64
+	affinity tallies
+	anti     tallies
+	// first tells that no pod anywhere is what the pod wants, but the pod itself is.
+	first bool
 }
 
 // PreFilter implements framework.PreFilterPlugin.
 func (pl InterPodAffinity) PreFilter(state *framework.CycleState, p *framework.PodInfo, cluster *framework.Snapshot) ([]string, *framework.Status) {
-	counts := &affinityCounts{existingAnti: map[domain]int64{}}
-	cluster.WithAntiAffinity(func(n *framework.NodeInfo) {
-		for _, there := range n.Pods {
-			for i := range there.RequiredAntiAffinity {
-				term := &there.RequiredAntiAffinity[i]
-				if term.Matches(p, pl.Namespaces) {
-					count(counts.existingAnti, n, term.TopologyKey, 1)
-				}
+	counts := &affinityCounts{}
+	if with := cluster.WithAntiAffinity(); len(with) > 0 {
+		perNode := framework.PerNode(cluster, "anti-affinity-to/"+pl.about(p), func(n *framework.NodeInfo) []keyWeight { return pl.antiAffinityTo(p, n) })
+		for _, i := range with {
+			for _, w := range perNode[i] {
+				counts.existingAnti.add(cluster, i, w.key, w.weight)
 			}
 		}
-	})
+	}
 	if len(counts.existingAnti)+len(p.RequiredAffinity)+len(p.RequiredAntiAffinity) == 0 {
 		return nil, framework.NewStatus(framework.Skip, interPodName)
 	}
-	if len(p.RequiredAffinity)+len(p.RequiredAntiAffinity) > 0 {
-		counts.affinity, counts.anti = map[domain]int64{}, map[domain]int64{}
-		for _, n := range cluster.Nodes() {
-			for _, there := range n.Pods {
-				pl.countIncoming(counts, p, there, n)
+	if len(p.RequiredAffinity) > 0 {
+		found := false
+		for i, n := range pl.matching(cluster, p.RequiredAffinity) {
+			if n == 0 {
+				continue
+			}
+			for k := range p.RequiredAffinity {
+				found = counts.affinity.add(cluster, i, p.RequiredAffinity[k].TopologyKey, n) || found
+			}
+		}
+		counts.first = !found && pl.matchesAll(p.RequiredAffinity, p)
+	}
+	for k := range p.RequiredAntiAffinity {
+		for i, n := range pl.matching(cluster, p.RequiredAntiAffinity[k:k+1]) {
+			if n > 0 {
+				counts.anti.add(cluster, i, p.RequiredAntiAffinity[k].TopologyKey, n)
 			}
 		}
 	}
@@ -66,18 +74,19 @@ func (pl InterPodAffinity) PreFilter(state *framework.CycleState, p *framework.P
 	return nil, nil
 }
 
-// countIncoming counts a pod that is there for the pod's own terms.
-func (pl InterPodAffinity) countIncoming(counts *affinityCounts, p, there *framework.PodInfo, n *framework.NodeInfo) {
-	if len(p.RequiredAffinity) > 0 && pl.matchesAll(p.RequiredAffinity, there) {
-		for i := range p.RequiredAffinity {
-			count(counts.affinity, n, p.RequiredAffinity[i].TopologyKey, 1)
+// antiAffinityTo lists the required anti-affinity of the pods on a node that is about the pod.
+func (pl InterPodAffinity) antiAffinityTo(p *framework.PodInfo, n *framework.NodeInfo) (out []keyWeight) {
+	if n.AntiAffinity == 0 {
+		return nil
+	}
+	for _, there := range n.Pods {
+		for i := range there.RequiredAntiAffinity {
+			if term := &there.RequiredAntiAffinity[i]; term.Matches(p, pl.Namespaces) {
+				out = addWeight(out, term.TopologyKey, 1)
+			}
 		}
 	}
-	for i := range p.RequiredAntiAffinity {
-		if p.RequiredAntiAffinity[i].Matches(there, pl.Namespaces) {
-			count(counts.anti, n, p.RequiredAntiAffinity[i].TopologyKey, 1)
-		}
-	}
+	return out
 }
 
 func (pl InterPodAffinity) matchesAll(terms []framework.AffinityTerm, p *framework.PodInfo) bool {
@@ -89,50 +98,35 @@ func (pl InterPodAffinity) matchesAll(terms []framework.AffinityTerm, p *framewo
 	return true
 }
 
-func count(counts map[domain]int64, n *framework.NodeInfo, key string, by int64) {
-	if value, ok := n.Node.GetMetadata().GetLabels()[key]; ok {
-		counts[domain{key, value}] += by
-	}
-}
-
 // Filter implements framework.FilterPlugin.
 func (pl InterPodAffinity) Filter(state *framework.CycleState, p *framework.PodInfo, n *framework.NodeInfo) *framework.Status {
 	counts := framework.Read[*affinityCounts](state, interPodName)
-	labels := n.Node.GetMetadata().GetLabels()
-	if !pl.affinityMet(counts, p, labels) {
+	if !counts.affinityMet(p, n) {
 		return affinityUnmet
 	}
-	for i := range p.RequiredAntiAffinity {
-		key := p.RequiredAntiAffinity[i].TopologyKey
-		if value, ok := labels[key]; ok && counts.anti[domain{key, value}] > 0 {
-			return antiAffinityUnmet
-		}
+	if counts.anti.anyAt(n) {
+		return antiAffinityUnmet
 	}
-	if len(counts.existingAnti) > 0 {
-		for key, value := range labels {
-			if counts.existingAnti[domain{key, value}] > 0 {
-				return existingAntiUnmet
-			}
-		}
+	if counts.existingAnti.anyAt(n) {
+		return existingAntiUnmet
 	}
 	return nil
 }
 
 // affinityMet tells whether the node is in a domain of pods the pod wants, for every term. When there are none anywhere, a pod that
 // its own terms are about may be the first: otherwise no group of pods that want each other could ever start.
-func (pl InterPodAffinity) affinityMet(counts *affinityCounts, p *framework.PodInfo, labels map[string]string) bool {
+func (c *affinityCounts) affinityMet(p *framework.PodInfo, n *framework.NodeInfo) bool {
 	met := true
 	for i := range p.RequiredAffinity {
 		key := p.RequiredAffinity[i].TopologyKey
-		value, ok := labels[key]
-		if !ok {
+		if _, ok := n.Node.GetMetadata().GetLabels()[key]; !ok {
 			return false
 		}
-		if counts.affinity[domain{key, value}] == 0 {
+		if c.affinity.at(n, key) == 0 {
 			met = false
 		}
 	}
-	return met || len(counts.affinity) == 0 && pl.matchesAll(p.RequiredAffinity, p)
+	return met || c.first
 }
 
 // Hints implements framework.HintPlugin.

@@ -6,60 +6,64 @@ const interPodScores = interPodName + "/scores"
 
 // PreScore implements framework.PreScorePlugin: it sums the weights of all preferences by domain.
 func (pl InterPodAffinity) PreScore(state *framework.CycleState, p *framework.PodInfo, cluster *framework.Snapshot, _ []*framework.NodeInfo) *framework.Status {
-	wants := len(p.PreferredAffinity)+len(p.PreferredAntiAffinity) > 0
-	if !wants && !cluster.HasAffinity() {
-		return framework.NewStatus(framework.Skip, interPodName)
-	}
-	sums := map[domain]int64{}
-	each := func(n *framework.NodeInfo) {
-		for _, there := range n.Pods {
-			if wants {
-				pl.sum(sums, p.PreferredAffinity, there, n, 1)
-				pl.sum(sums, p.PreferredAntiAffinity, there, n, -1)
+	sums := &tallies{}
+	pl.addWanted(sums, cluster, p.PreferredAffinity, 1)
+	pl.addWanted(sums, cluster, p.PreferredAntiAffinity, -1)
+	if with := cluster.WithAffinity(); len(with) > 0 {
+		perNode := framework.PerNode(cluster, "preferences-for/"+pl.about(p), func(n *framework.NodeInfo) []keyWeight { return pl.preferencesFor(p, n) })
+		for _, i := range with {
+			for _, w := range perNode[i] {
+				sums.add(cluster, i, w.key, w.weight)
 			}
-			if !there.HasAffinity() {
-				continue
-			}
-			for i := range there.RequiredAffinity {
-				if there.RequiredAffinity[i].Matches(p, pl.Namespaces) {
-					count(sums, n, there.RequiredAffinity[i].TopologyKey, hardAffinityWeight)
-				}
-			}
-			pl.sum(sums, there.PreferredAffinity, p, n, 1)
-			pl.sum(sums, there.PreferredAntiAffinity, p, n, -1)
 		}
 	}
-	if wants {
-		for _, n := range cluster.Nodes() {
-			each(n)
-		}
-	} else {
-		cluster.WithAffinity(each)
-	}
-	if len(sums) == 0 {
+	if len(*sums) == 0 {
 		return framework.NewStatus(framework.Skip, interPodName)
 	}
 	state.Write(interPodScores, sums)
 	return nil
 }
 
-// sum adds the weights of the terms that are about the pod to the domains of the node.
-func (pl InterPodAffinity) sum(sums map[domain]int64, terms []framework.WeightedAffinityTerm, about *framework.PodInfo, n *framework.NodeInfo, sign int64) {
-	for i := range terms {
-		if terms[i].Matches(about, pl.Namespaces) {
-			count(sums, n, terms[i].TopologyKey, sign*int64(terms[i].Weight))
+// addWanted adds the weights of the pod's own preferences, once for each pod they are about.
+func (pl InterPodAffinity) addWanted(sums *tallies, cluster *framework.Snapshot, terms []framework.WeightedAffinityTerm, sign int64) {
+	for k := range terms {
+		term := &terms[k]
+		for i, n := range pl.matching(cluster, []framework.AffinityTerm{term.AffinityTerm}) {
+			if n > 0 {
+				sums.add(cluster, i, term.TopologyKey, sign*n*int64(term.Weight))
+			}
 		}
 	}
 }
 
+// preferencesFor lists what the pods on a node think of having the pod in their domains.
+func (pl InterPodAffinity) preferencesFor(p *framework.PodInfo, n *framework.NodeInfo) (out []keyWeight) {
+	if n.Affinity == 0 {
+		return nil
+	}
+	for _, there := range n.Pods {
+		for i := range there.RequiredAffinity {
+			if term := &there.RequiredAffinity[i]; term.Matches(p, pl.Namespaces) {
+				out = addWeight(out, term.TopologyKey, hardAffinityWeight)
+			}
+		}
+		for i := range there.PreferredAffinity {
+			if term := &there.PreferredAffinity[i]; term.Matches(p, pl.Namespaces) {
+				out = addWeight(out, term.TopologyKey, int64(term.Weight))
+			}
+		}
+		for i := range there.PreferredAntiAffinity {
+			if term := &there.PreferredAntiAffinity[i]; term.Matches(p, pl.Namespaces) {
+				out = addWeight(out, term.TopologyKey, -int64(term.Weight))
+			}
+		}
+	}
+	return out
+}
+
 // Score implements framework.ScorePlugin.
 func (InterPodAffinity) Score(state *framework.CycleState, _ *framework.PodInfo, n *framework.NodeInfo) int64 {
-	sums := framework.Read[map[domain]int64](state, interPodScores)
-	var total int64
-	for key, value := range n.Node.GetMetadata().GetLabels() {
-		total += sums[domain{key, value}]
-	}
-	return total
+	return framework.Read[*tallies](state, interPodScores).total(n)
 }
 
 // NormalizeScores implements framework.NormalizePlugin: the worst node gets nothing, the best everything.

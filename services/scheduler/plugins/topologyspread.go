@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"math"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -81,10 +82,25 @@ func (c *spreadConstraint) counts(p *framework.PodInfo, n *framework.NodeInfo) b
 	return (!c.affinity || p.NodeAffinity.Matches(n.Node)) && (!c.taints || !n.Tainted || untolerated(n.Node, p) == nil)
 }
 
+// perNode is count for every node of the cluster.
+func (c *spreadConstraint) perNode(p *framework.PodInfo, cluster *framework.Snapshot) []int64 {
+	key := "spread/" + strconv.FormatUint(c.ownerKey, 16)
+	if c.selector != nil {
+		key = "spread/" + p.Namespace + "/" + c.selector.String()
+	}
+	return framework.PerNode(cluster, key, func(n *framework.NodeInfo) int64 { return c.count(p, n) })
+}
+
+// picky tells whether any node can be left out for this pod.
+func (c *spreadConstraint) picky(p *framework.PodInfo) bool {
+	return c.affinity && p.NodeAffinity != nil || c.taints
+}
+
 // spread is what one decision knows of one constraint.
 type spread struct {
 	spreadConstraint
-	byValue map[string]int64
+	domains *framework.Domains
+	like    []int64 // pods by domain
 	least   int64
 	self    int64 // 1 when the pod counts itself
 }
@@ -97,39 +113,46 @@ func (PodTopologySpread) PreFilter(state *framework.CycleState, p *framework.Pod
 	}
 	spreads := make([]spread, len(constraints))
 	for i, c := range constraints {
-		spreads[i] = spread{spreadConstraint: c, byValue: map[string]int64{}}
+		spreads[i] = spread{spreadConstraint: c, domains: cluster.Domains(c.key)}
 		if c.selector.Matches(p.Labels) {
 			spreads[i].self = 1
 		}
 	}
-	for _, n := range cluster.Nodes() {
-		nodeLabels := n.Node.GetMetadata().GetLabels()
-		if !hasAll(nodeLabels, spreads) {
-			continue
-		}
-		for i := range spreads {
-			if s := &spreads[i]; s.counts(p, n) {
-				s.byValue[nodeLabels[s.key]] += s.count(p, n)
-			}
-		}
-	}
 	for i := range spreads {
-		s := &spreads[i]
-		if len(s.byValue) < s.minDomains {
-			continue // the missing domains have no pods
-		}
-		s.least = math.MaxInt64
-		for _, n := range s.byValue {
-			s.least = min(s.least, n)
-		}
+		spreads[i].tally(p, cluster, spreads)
 	}
 	state.Write(spreadName, spreads)
 	return nil, nil
 }
 
-func hasAll(nodeLabels map[string]string, spreads []spread) bool {
-	for i := range spreads {
-		if _, ok := nodeLabels[spreads[i].key]; !ok {
+// tally counts the like pods of each domain, on nodes that take part: those with the keys of all constraints. Domains with no such node do not count.
+func (s *spread) tally(p *framework.PodInfo, cluster *framework.Snapshot, all []spread) {
+	s.like = make([]int64, s.domains.Len())
+	exists := make([]bool, s.domains.Len())
+	perNode, picky, nodes := s.perNode(p, cluster), s.picky(p), cluster.Nodes()
+	for i := range nodes {
+		d := s.domains.At(i)
+		if d < 0 || len(all) > 1 && !hasAll(i, all) || picky && !s.counts(p, nodes[i]) {
+			continue
+		}
+		s.like[d] += perNode[i]
+		exists[d] = true
+	}
+	domains, least := 0, int64(math.MaxInt64)
+	for d, there := range exists {
+		if there {
+			domains++
+			least = min(least, s.like[d])
+		}
+	}
+	if domains >= s.minDomains { // otherwise the missing domains have no pods
+		s.least = least
+	}
+}
+
+func hasAll(i int, spreads []spread) bool {
+	for k := range spreads {
+		if spreads[k].domains.At(i) < 0 {
 			return false
 		}
 	}
@@ -138,15 +161,14 @@ func hasAll(nodeLabels map[string]string, spreads []spread) bool {
 
 // Filter implements framework.FilterPlugin.
 func (PodTopologySpread) Filter(state *framework.CycleState, _ *framework.PodInfo, n *framework.NodeInfo) *framework.Status {
-	nodeLabels := n.Node.GetMetadata().GetLabels()
 	spreads := framework.Read[[]spread](state, spreadName)
 	for i := range spreads {
 		s := &spreads[i]
-		value, ok := nodeLabels[s.key]
-		if !ok {
+		d := s.domains.Of(n)
+		if d < 0 {
 			return spreadUnlabel
 		}
-		if s.byValue[value]+s.self-s.least > s.maxSkew {
+		if s.like[d]+s.self-s.least > s.maxSkew {
 			return spreadUnmet
 		}
 	}

@@ -11,12 +11,15 @@ const spreadScores = spreadName + "/scores"
 // softSpread is what one decision knows of one ScheduleAnyway constraint.
 type softSpread struct {
 	spreadConstraint
-	byValue map[string]int64 // nil for host names, which are counted node by node
-	weight  float64          // grows with the number of domains, so that many small ones weigh as much as few large ones
+	domains *framework.Domains
+	like    []int64 // pods by domain; nil for host names, which are counted node by node
+	perNode []int64
+	weight  float64 // grows with the number of domains, so that many small ones weigh as much as few large ones
 }
 
 type softSpreads struct {
 	constraints []softSpread
+	cluster     *framework.Snapshot
 	// strict leaves nodes that lack any of the keys without points; the defaults are lenient.
 	strict bool
 }
@@ -30,55 +33,48 @@ func (PodTopologySpread) PreScore(state *framework.CycleState, p *framework.PodI
 	if len(constraints) == 0 {
 		return framework.NewStatus(framework.Skip, spreadName)
 	}
-	s := &softSpreads{constraints: make([]softSpread, len(constraints)), strict: strict}
+	s := &softSpreads{constraints: make([]softSpread, len(constraints)), cluster: cluster, strict: strict}
 	for i, c := range constraints {
-		s.constraints[i].spreadConstraint = c
-		if c.key != hostnameKey {
-			s.constraints[i].byValue = map[string]int64{}
-		}
-	}
-	hosts := 0
-	for _, n := range nodes {
-		if s.ignores(n) {
-			continue
-		}
-		hosts++
-		nodeLabels := n.Node.GetMetadata().GetLabels()
-		for i := range s.constraints {
-			if c := &s.constraints[i]; c.byValue != nil {
-				if value, ok := nodeLabels[c.key]; ok {
-					c.byValue[value] = 0
-				}
-			}
-		}
+		s.constraints[i] = softSpread{spreadConstraint: c, domains: cluster.Domains(c.key)}
 	}
 	for i := range s.constraints {
-		c := &s.constraints[i]
-		domains := len(c.byValue)
-		if c.byValue == nil {
-			domains = hosts
-		}
-		c.weight = math.Log(float64(domains + 2))
-		if len(c.byValue) > 0 {
-			c.fill(p, cluster, s)
-		}
+		s.constraints[i].tally(p, s, nodes)
 	}
 	state.Write(spreadScores, s)
 	return nil
 }
 
-// fill counts the like pods in the domains of the nodes that fit, on all nodes of those domains.
-func (c *softSpread) fill(p *framework.PodInfo, cluster *framework.Snapshot, s *softSpreads) {
-	for _, n := range cluster.Nodes() {
-		value, ok := n.Node.GetMetadata().GetLabels()[c.key]
-		if !ok || s.ignores(n) || !c.counts(p, n) {
+// tally counts the like pods in the domains of the nodes that fit, on all nodes of those domains.
+func (c *softSpread) tally(p *framework.PodInfo, s *softSpreads, fit []*framework.NodeInfo) {
+	c.perNode = c.spreadConstraint.perNode(p, s.cluster)
+	domains := 0
+	wanted := make([]bool, c.domains.Len())
+	for _, n := range fit {
+		if s.ignores(n) {
 			continue
 		}
-		if sum, wanted := c.byValue[value]; wanted {
-			if here := c.count(p, n); here > 0 {
-				c.byValue[value] = sum + here
-			}
+		if c.key == hostnameKey {
+			domains++
+		} else if d := c.domains.Of(n); d >= 0 && !wanted[d] {
+			wanted[d] = true
+			domains++
 		}
+	}
+	c.weight = math.Log(float64(domains + 2))
+	if c.key == hostnameKey {
+		return
+	}
+	c.like = make([]int64, c.domains.Len())
+	if domains == 0 {
+		return
+	}
+	picky, nodes := c.picky(p), s.cluster.Nodes()
+	for i, like := range c.perNode {
+		d := c.domains.At(i)
+		if like == 0 || d < 0 || !wanted[d] || s.strict && s.ignores(nodes[i]) || picky && !c.counts(p, nodes[i]) {
+			continue
+		}
+		c.like[d] += like
 	}
 }
 
@@ -86,9 +82,8 @@ func (s *softSpreads) ignores(n *framework.NodeInfo) bool {
 	if !s.strict {
 		return false
 	}
-	nodeLabels := n.Node.GetMetadata().GetLabels()
 	for i := range s.constraints {
-		if _, ok := nodeLabels[s.constraints[i].key]; !ok {
+		if s.constraints[i].domains.Of(n) < 0 {
 			return true
 		}
 	}
@@ -96,24 +91,23 @@ func (s *softSpreads) ignores(n *framework.NodeInfo) bool {
 }
 
 // Score implements framework.ScorePlugin: like pods in the node's domains, the fewer the better; -1 for nodes left out.
-func (PodTopologySpread) Score(state *framework.CycleState, p *framework.PodInfo, n *framework.NodeInfo) int64 {
+func (PodTopologySpread) Score(state *framework.CycleState, _ *framework.PodInfo, n *framework.NodeInfo) int64 {
 	s := framework.Read[*softSpreads](state, spreadScores)
 	if s.ignores(n) {
 		return -1
 	}
-	nodeLabels := n.Node.GetMetadata().GetLabels()
 	var score float64
 	for i := range s.constraints {
 		c := &s.constraints[i]
-		value, ok := nodeLabels[c.key]
-		if !ok {
+		d := c.domains.Of(n)
+		if d < 0 {
 			continue
 		}
-		var like int64
-		if c.byValue == nil {
-			like = c.count(p, n)
-		} else {
-			like = c.byValue[value]
+		like := int64(0)
+		if c.like != nil {
+			like = c.like[d]
+		} else if at := s.cluster.Index(n.Name); at >= 0 {
+			like = c.perNode[at]
 		}
 		score += float64(like)*c.weight + float64(c.maxSkew-1)
 	}
