@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
@@ -155,7 +156,7 @@ func TestListsAtRevisions(t *testing.T) {
 			t.Errorf("not older than %s: %v, %v", version, namesOf(items), err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20e9)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	api := corev1.NewConfigMapServiceClient(s.Client().Conn())
 	_, err = api.ListConfigMaps(ctx, &metav1.ListRequest{Options: &metav1.ListOptions{ResourceVersion: "999999999"}})

@@ -16,6 +16,7 @@ import (
 	"kaji.dev/kaji/raftstore"
 	"kaji.dev/kaji/services/apiserver/admission"
 	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/requests"
 	"kaji.dev/kaji/services/apiserver/strategy"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
@@ -129,12 +130,13 @@ type resource struct {
 	lifecycle lifecycle
 	typeURL   string
 	status    protoreflect.FieldDescriptor // nil when the kind has none
+	ruled     bool                         // the proto file has rules for objects of the kind
 }
 
 func newResource(r *Registry, k *kind.Kind, cache *watchcache.Cache) *resource {
 	res := &resource{
 		Registry: r, kind: k, cache: cache, strategy: strategy.For(k), lifecycle: lifecycleOf(k),
-		typeURL: typeURL(k),
+		typeURL: typeURL(k), ruled: requests.HasRules(k.New().ProtoReflect().Descriptor()),
 	}
 	if k.Options.GetHasStatus() {
 		res.status = k.New().ProtoReflect().Descriptor().Fields().ByName("status")

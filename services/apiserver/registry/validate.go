@@ -15,8 +15,11 @@ import (
 	"kaji.dev/kaji/kind"
 )
 
-// shape checks the rules that stand in the proto files.
-func (r *Registry) shape(o kind.Object) []apierror.FieldViolation {
+// shape checks the rules that stand in the kind's proto file.
+func (r *resource) shape(o kind.Object) []apierror.FieldViolation {
+	if !r.ruled {
+		return nil
+	}
 	err := r.validator.Validate(o)
 	if err == nil {
 		return nil

@@ -64,9 +64,14 @@ func (c *Checker) hasRules(d protoreflect.MessageDescriptor) bool {
 	if known, ok := c.ruled.Load(d.FullName()); ok {
 		return known.(bool)
 	}
-	found := findRules(d, map[protoreflect.FullName]bool{})
+	found := HasRules(d)
 	c.ruled.Store(d.FullName(), found)
 	return found
+}
+
+// HasRules says whether a message has rules, itself or in what it holds. It looks anew each time.
+func HasRules(d protoreflect.MessageDescriptor) bool {
+	return findRules(d, map[protoreflect.FullName]bool{})
 }
 
 func findRules(d protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
