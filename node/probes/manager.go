@@ -39,6 +39,7 @@ type watched struct {
 	cancel, cancelLiving context.CancelFunc
 	started              chan struct{} // closed when startup passed
 	state                State         // guarded by Manager.mu
+	told                 bool          // a readiness result is known to the reader; guarded by Manager.mu
 }
 
 // New makes a Manager that probes nothing yet.
@@ -99,6 +100,7 @@ func (m *Manager) ensure(ref PodRef, container *corev1.Container, containerID, p
 	if known != nil && known.Started {
 		w.state.Started = true
 		w.state.Ready = known.Ready || probes[Readiness] == nil
+		w.told = true
 	}
 	if w.state.Started {
 		delete(probes, Startup)
@@ -200,8 +202,8 @@ func (m *Manager) settle(w *watched, kind Kind, ok bool) bool {
 		w.state.Alive = ok
 		return changed
 	default:
-		changed := w.state.Ready != ok
-		w.state.Ready = ok
+		changed := w.state.Ready != ok || !w.told
+		w.state.Ready, w.told = ok, true
 		return changed
 	}
 }

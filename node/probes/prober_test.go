@@ -294,8 +294,8 @@ func TestHooks(t *testing.T) {
 	if asked != 2 {
 		t.Errorf("the HTTP hook was called %d times, want twice", asked)
 	}
-	if !slices.Contains(r.calls, "c1 [good]") {
-		t.Errorf("calls are %q", r.calls)
+	if !slices.Contains(r.called(), "c1 [good]") {
+		t.Errorf("calls are %q", r.called())
 	}
 }
 
@@ -313,7 +313,7 @@ func TestHookDeadline(t *testing.T) {
 	if err := m.RunPreStop(ctx, pod, command, "c1", ""); err == nil {
 		t.Error("no time was left for the command")
 	}
-	if len(r.calls) != 0 {
+	if len(r.called()) != 0 {
 		t.Error("a command was run with no time left")
 	}
 }

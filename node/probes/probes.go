@@ -34,10 +34,10 @@ type PodRef struct {
 	UID, Namespace, Name string
 }
 
-// Result is a threshold that was crossed. The first of a container's readiness
-// results is always OK (until then it is not ready), the first of its liveness
-// results never (until then it is alive). After a failed liveness or startup nothing more is
-// reported for that container ID: it is to be killed.
+// Result is a threshold that was crossed. A container is not ready until a result says so, and alive
+// until one says otherwise. A readiness probe that fails from the beginning is reported too, once:
+// somebody should be told why the container does not become ready. After a failed liveness or
+// startup nothing more is reported for that container ID: it is to be killed.
 type Result struct {
 	PodUID, Container, ContainerID string
 	Kind                           Kind

@@ -42,6 +42,25 @@ func (r *runtimeFake) ExecSync(ctx context.Context, id string, command []string,
 	return []byte("said " + name), nil, code, err
 }
 
+// called lists the commands so far; asked counts those of one name.
+func (r *runtimeFake) called() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
+}
+
+func (r *runtimeFake) asked(name string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count[name]
+}
+
+func (r *runtimeFake) asking() []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.times)
+}
+
 func (r *runtimeFake) script(name string, f func(n int) (int32, error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,13 +166,24 @@ func TestReadiness(t *testing.T) {
 	})
 }
 
+// A container that is never ready says why, once.
+func TestNeverReady(t *testing.T) {
+	r := newRuntime()
+	r.script("ready", always(1))
+	in(t, r, func(b *bed) {
+		b.Ensure(pod, &corev1.Container{Name: "main", ReadinessProbe: execProbe("ready", &corev1.Probe{})}, "c1", "")
+		b.until(10 * time.Minute)
+		b.want("20s readiness fails")
+	})
+}
+
 func TestSuccessThreshold(t *testing.T) {
 	r := newRuntime()
 	r.script("ready", func(n int) (int32, error) { return map[int]int32{2: 1}[n], nil })
 	in(t, r, func(b *bed) {
 		b.Ensure(pod, &corev1.Container{Name: "main", ReadinessProbe: execProbe("ready", &corev1.Probe{SuccessThreshold: 3, FailureThreshold: 1})}, "c1", "")
 		b.until(2 * time.Minute)
-		b.want("50s readiness ok") // at 0 and 10, not at 20; at 30, 40, 50
+		b.want("20s readiness fails", "50s readiness ok") // at 0 and 10, not at 20; at 30, 40, 50
 	})
 }
 
@@ -180,9 +210,9 @@ func TestLivenessEndsOnFailure(t *testing.T) {
 		if last != want || time.Since(b.begin) != 40*time.Second {
 			t.Errorf("after %s: %+v, want %+v after 40s", time.Since(b.begin), last, want)
 		}
-		calls := len(r.calls)
+		calls := len(r.called())
 		b.until(5 * time.Minute)
-		if len(r.calls) != calls {
+		if len(r.called()) != calls {
 			t.Error("a container that is to be killed is still asked")
 		}
 		// Its next run starts over.
@@ -219,7 +249,7 @@ func TestStartupGates(t *testing.T) {
 		if s := b.state("c1"); s.Started || s.Ready || !s.Alive {
 			t.Errorf("before startup: %+v", s)
 		}
-		for _, call := range r.calls {
+		for _, call := range r.called() {
 			if call != "c1 [started]" {
 				t.Errorf("%s before the startup probe passed", call)
 			}
@@ -227,7 +257,7 @@ func TestStartupGates(t *testing.T) {
 		b.until(30 * time.Second)
 		// initialDelaySeconds counts from the container's start, not from the gate.
 		b.want("4s startup ok", "6s readiness ok")
-		if n := r.count["started"]; n != 5 {
+		if n := r.asked("started"); n != 5 {
 			t.Errorf("the startup probe was asked %d times, want 5: not after it passed", n)
 		}
 	})
@@ -243,7 +273,7 @@ func TestStartupFails(t *testing.T) {
 		if s := b.state("c1"); s.Started || s.Alive || s.Ready {
 			t.Errorf("after startup failed: %+v", s)
 		}
-		if n := r.count["live"]; n != 0 {
+		if n := r.asked("live"); n != 0 {
 			t.Errorf("liveness was asked %d times", n)
 		}
 	})
@@ -259,7 +289,7 @@ func TestErrorsAndTimeouts(t *testing.T) {
 		b.Ensure(pod, &corev1.Container{Name: "main", LivenessProbe: execProbe("away", &corev1.Probe{FailureThreshold: 1})}, "c1", "")
 		b.until(time.Minute)
 		b.want()
-		if n := r.count["away"]; n != 7*tries {
+		if n := r.asked("away"); n != 7*tries {
 			t.Errorf("asked %d times, want %d: each attempt again at once, then at the next period", n, 7*tries)
 		}
 		b.Ensure(pod, &corev1.Container{Name: "main", LivenessProbe: execProbe("slow", &corev1.Probe{FailureThreshold: 1})}, "c2", "")
@@ -279,8 +309,8 @@ func TestAdopt(t *testing.T) {
 		}
 		b.until(time.Minute)
 		b.want() // ready before, ready now: nothing crossed
-		if r.count["started"] != 0 || r.count["ready"] == 0 {
-			t.Errorf("asked %v: startup is done, readiness goes on within one period", r.count)
+		if r.asked("started") != 0 || r.asked("ready") == 0 {
+			t.Error("startup is done, readiness goes on within one period")
 		}
 		r.script("ready", always(1))
 		b.until(10 * time.Minute)
@@ -300,7 +330,7 @@ func TestAdoptSpreads(t *testing.T) {
 		}
 		b.until(10 * time.Second)
 		distinct := map[time.Time]bool{}
-		for _, at := range r.times {
+		for _, at := range r.asking() {
 			distinct[at] = true
 		}
 		if len(distinct) < 40 {
@@ -323,9 +353,9 @@ func TestStopAndTerminating(t *testing.T) {
 		b.want("0s readiness ok", "30s readiness fails") // no liveness any more
 		b.Stop("u1", "main")
 		synctest.Wait()
-		calls := len(r.calls)
+		calls := len(r.called())
 		b.until(2 * time.Minute)
-		if len(r.calls) != calls {
+		if len(r.called()) != calls {
 			t.Error("a stopped container is still asked")
 		}
 		b.Ensure(pod, c, "c2", "")
