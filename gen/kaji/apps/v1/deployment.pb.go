@@ -24,11 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Deployment keeps a number of equal pods running, and replaces them step by step when their template
+// changes.
 type Deployment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *DeploymentSpec        `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *DeploymentStatus      `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, namespace, labels.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Which pods, how many, and how they are replaced.
+	Spec *DeploymentSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// How far it has got.
+	Status        *DeploymentStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -84,16 +89,26 @@ func (x *Deployment) GetStatus() *DeploymentStatus {
 	return nil
 }
 
+// DeploymentSpec says which pods a deployment has, how many, and how they are replaced.
 type DeploymentSpec struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Replicas                *int32                 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
-	Selector                *v1.LabelSelector      `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
-	Template                *v11.PodTemplateSpec   `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
-	Strategy                *DeploymentStrategy    `protobuf:"bytes,4,opt,name=strategy,proto3" json:"strategy,omitempty"`
-	MinReadySeconds         int32                  `protobuf:"varint,5,opt,name=min_ready_seconds,json=minReadySeconds,proto3" json:"min_ready_seconds,omitempty"`
-	RevisionHistoryLimit    *int32                 `protobuf:"varint,6,opt,name=revision_history_limit,json=revisionHistoryLimit,proto3,oneof" json:"revision_history_limit,omitempty"`
-	Paused                  bool                   `protobuf:"varint,7,opt,name=paused,proto3" json:"paused,omitempty"`
-	ProgressDeadlineSeconds *int32                 `protobuf:"varint,9,opt,name=progress_deadline_seconds,json=progressDeadlineSeconds,proto3,oneof" json:"progress_deadline_seconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many pods; 1 when unset.
+	Replicas *int32 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
+	// Pods that are its own; must match the template's labels. It cannot change.
+	Selector *v1.LabelSelector `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
+	// What its pods are made from. A change of it begins a rollout.
+	Template *v11.PodTemplateSpec `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	// How old pods give way to new ones.
+	Strategy *DeploymentStrategy `protobuf:"bytes,4,opt,name=strategy,proto3" json:"strategy,omitempty"`
+	// Seconds a new pod must have been ready to count as available.
+	MinReadySeconds int32 `protobuf:"varint,5,opt,name=min_ready_seconds,json=minReadySeconds,proto3" json:"min_ready_seconds,omitempty"`
+	// Old ReplicaSets to keep for going back; 10 when unset.
+	RevisionHistoryLimit *int32 `protobuf:"varint,6,opt,name=revision_history_limit,json=revisionHistoryLimit,proto3,oneof" json:"revision_history_limit,omitempty"`
+	// True to take changes of the template without acting on them.
+	Paused bool `protobuf:"varint,7,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Seconds without progress after which the rollout counts as stuck; 600 when unset. It goes on all the
+	// same.
+	ProgressDeadlineSeconds *int32 `protobuf:"varint,9,opt,name=progress_deadline_seconds,json=progressDeadlineSeconds,proto3,oneof" json:"progress_deadline_seconds,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -184,19 +199,29 @@ func (x *DeploymentSpec) GetProgressDeadlineSeconds() int32 {
 	return 0
 }
 
+// DeploymentStatus is how far a deployment has got.
 type DeploymentStatus struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	ObservedGeneration  int64                  `protobuf:"varint,1,opt,name=observed_generation,json=observedGeneration,proto3" json:"observed_generation,omitempty"`
-	Replicas            int32                  `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
-	UpdatedReplicas     int32                  `protobuf:"varint,3,opt,name=updated_replicas,json=updatedReplicas,proto3" json:"updated_replicas,omitempty"`
-	ReadyReplicas       int32                  `protobuf:"varint,7,opt,name=ready_replicas,json=readyReplicas,proto3" json:"ready_replicas,omitempty"`
-	AvailableReplicas   int32                  `protobuf:"varint,4,opt,name=available_replicas,json=availableReplicas,proto3" json:"available_replicas,omitempty"`
-	UnavailableReplicas int32                  `protobuf:"varint,5,opt,name=unavailable_replicas,json=unavailableReplicas,proto3" json:"unavailable_replicas,omitempty"`
-	TerminatingReplicas *int32                 `protobuf:"varint,9,opt,name=terminating_replicas,json=terminatingReplicas,proto3,oneof" json:"terminating_replicas,omitempty"`
-	Conditions          []*DeploymentCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	CollisionCount      *int32                 `protobuf:"varint,8,opt,name=collision_count,json=collisionCount,proto3,oneof" json:"collision_count,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation this status is for.
+	ObservedGeneration int64 `protobuf:"varint,1,opt,name=observed_generation,json=observedGeneration,proto3" json:"observed_generation,omitempty"`
+	// Pods it has.
+	Replicas int32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// Pods that are made from the present template.
+	UpdatedReplicas int32 `protobuf:"varint,3,opt,name=updated_replicas,json=updatedReplicas,proto3" json:"updated_replicas,omitempty"`
+	// Pods that are ready.
+	ReadyReplicas int32 `protobuf:"varint,7,opt,name=ready_replicas,json=readyReplicas,proto3" json:"ready_replicas,omitempty"`
+	// Pods that have been ready for min_ready_seconds.
+	AvailableReplicas int32 `protobuf:"varint,4,opt,name=available_replicas,json=availableReplicas,proto3" json:"available_replicas,omitempty"`
+	// Pods that are missing, or not available.
+	UnavailableReplicas int32 `protobuf:"varint,5,opt,name=unavailable_replicas,json=unavailableReplicas,proto3" json:"unavailable_replicas,omitempty"`
+	// Pods that are on their way out; they do not count as replicas.
+	TerminatingReplicas *int32 `protobuf:"varint,9,opt,name=terminating_replicas,json=terminatingReplicas,proto3,oneof" json:"terminating_replicas,omitempty"`
+	// What is known about it: Available, Progressing, ReplicaFailure.
+	Conditions []*DeploymentCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Times the name of a new ReplicaSet was taken; part of the next one's name.
+	CollisionCount *int32 `protobuf:"varint,8,opt,name=collision_count,json=collisionCount,proto3,oneof" json:"collision_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeploymentStatus) Reset() {
@@ -292,16 +317,23 @@ func (x *DeploymentStatus) GetCollisionCount() int32 {
 	return 0
 }
 
+// DeploymentCondition is one thing that is known to be so, or not, about a deployment.
 type DeploymentCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastUpdateTime     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_update_time,json=lastUpdateTime,proto3" json:"last_update_time,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is about: Available, Progressing, ReplicaFailure.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When it was written last.
+	LastUpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_update_time,json=lastUpdateTime,proto3" json:"last_update_time,omitempty"`
+	// When status changed last.
 	LastTransitionTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_transition_time,json=lastTransitionTime,proto3" json:"last_transition_time,omitempty"`
-	Reason             string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// One CamelCase word for programs.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence for people.
+	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeploymentCondition) Reset() {
@@ -376,9 +408,12 @@ func (x *DeploymentCondition) GetMessage() string {
 	return ""
 }
 
+// DeploymentStrategy says how old pods give way to new ones.
 type DeploymentStrategy struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Type          string                   `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RollingUpdate replaces them little by little, Recreate ends all old ones first. RollingUpdate when empty.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// How little; only for RollingUpdate.
 	RollingUpdate *RollingUpdateDeployment `protobuf:"bytes,2,opt,name=rolling_update,json=rollingUpdate,proto3" json:"rolling_update,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -428,12 +463,16 @@ func (x *DeploymentStrategy) GetRollingUpdate() *RollingUpdateDeployment {
 	return nil
 }
 
+// RollingUpdateDeployment says how many pods a rolling update touches at once. Not both may be 0.
 type RollingUpdateDeployment struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	MaxUnavailable *v1.IntOrString        `protobuf:"bytes,1,opt,name=max_unavailable,json=maxUnavailable,proto3" json:"max_unavailable,omitempty"`
-	MaxSurge       *v1.IntOrString        `protobuf:"bytes,2,opt,name=max_surge,json=maxSurge,proto3" json:"max_surge,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods that may be missing meanwhile: a number or a percentage of replicas, rounded down. 25% when unset.
+	MaxUnavailable *v1.IntOrString `protobuf:"bytes,1,opt,name=max_unavailable,json=maxUnavailable,proto3" json:"max_unavailable,omitempty"`
+	// Pods that may be there on top meanwhile: a number or a percentage of replicas, rounded up. 25% when
+	// unset.
+	MaxSurge      *v1.IntOrString `protobuf:"bytes,2,opt,name=max_surge,json=maxSurge,proto3" json:"max_surge,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RollingUpdateDeployment) Reset() {
@@ -480,10 +519,13 @@ func (x *RollingUpdateDeployment) GetMaxSurge() *v1.IntOrString {
 	return nil
 }
 
+// DeploymentList is deployments at one revision.
 type DeploymentList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Deployment          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The deployments.
+	Items         []*Deployment `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,10 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Lease is a claim that its holder must renew: leaders of services and living nodes hold one.
 type Lease struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *LeaseSpec             `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, namespace, labels.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Who holds it, and since when.
+	Spec          *LeaseSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,17 +78,25 @@ func (x *Lease) GetSpec() *LeaseSpec {
 	return nil
 }
 
+// LeaseSpec says who holds a lease, and since when.
 type LeaseSpec struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	HolderIdentity       *string                `protobuf:"bytes,1,opt,name=holder_identity,json=holderIdentity,proto3,oneof" json:"holder_identity,omitempty"`
-	LeaseDurationSeconds *int32                 `protobuf:"varint,2,opt,name=lease_duration_seconds,json=leaseDurationSeconds,proto3,oneof" json:"lease_duration_seconds,omitempty"`
-	AcquireTime          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=acquire_time,json=acquireTime,proto3" json:"acquire_time,omitempty"`
-	RenewTime            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=renew_time,json=renewTime,proto3" json:"renew_time,omitempty"`
-	LeaseTransitions     *int32                 `protobuf:"varint,5,opt,name=lease_transitions,json=leaseTransitions,proto3,oneof" json:"lease_transitions,omitempty"`
-	Strategy             *string                `protobuf:"bytes,6,opt,name=strategy,proto3,oneof" json:"strategy,omitempty"`
-	PreferredHolder      *string                `protobuf:"bytes,7,opt,name=preferred_holder,json=preferredHolder,proto3,oneof" json:"preferred_holder,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who holds it; unset or empty when nobody does.
+	HolderIdentity *string `protobuf:"bytes,1,opt,name=holder_identity,json=holderIdentity,proto3,oneof" json:"holder_identity,omitempty"`
+	// Seconds after renew_time when others may take it.
+	LeaseDurationSeconds *int32 `protobuf:"varint,2,opt,name=lease_duration_seconds,json=leaseDurationSeconds,proto3,oneof" json:"lease_duration_seconds,omitempty"`
+	// When its holder got it.
+	AcquireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=acquire_time,json=acquireTime,proto3" json:"acquire_time,omitempty"`
+	// When its holder renewed it last.
+	RenewTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=renew_time,json=renewTime,proto3" json:"renew_time,omitempty"`
+	// Times it went from one holder to another.
+	LeaseTransitions *int32 `protobuf:"varint,5,opt,name=lease_transitions,json=leaseTransitions,proto3,oneof" json:"lease_transitions,omitempty"`
+	// How a leader is chosen among candidates; unset when the first to write leads.
+	Strategy *string `protobuf:"bytes,6,opt,name=strategy,proto3,oneof" json:"strategy,omitempty"`
+	// Who should have it next, when a strategy chooses.
+	PreferredHolder *string `protobuf:"bytes,7,opt,name=preferred_holder,json=preferredHolder,proto3,oneof" json:"preferred_holder,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *LeaseSpec) Reset() {
@@ -167,10 +178,13 @@ func (x *LeaseSpec) GetPreferredHolder() string {
 	return ""
 }
 
+// LeaseList is leases at one revision.
 type LeaseList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Lease               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The leases.
+	Items         []*Lease `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is one program to run, from an image.
+// Container is one program to run, from an image.
 type Container struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, unique in the pod; a DNS label. It cannot change.
@@ -287,7 +287,7 @@ func (x *Container) GetTty() bool {
 	return false
 }
 
-// says which device request stands for an extended resource of a container.
+// ContainerExtendedResourceRequest says which device request stands for an extended resource of a container.
 type ContainerExtendedResourceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The container.
@@ -351,7 +351,7 @@ func (x *ContainerExtendedResourceRequest) GetRequestName() string {
 	return ""
 }
 
-// is a port a container listens on.
+// ContainerPort is a port a container listens on.
 type ContainerPort struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name for probes and services to use: at most 15 letters, digits and dashes, a letter among them.
@@ -433,7 +433,7 @@ func (x *ContainerPort) GetHostIp() string {
 	return ""
 }
 
-// says what a change of one resource takes.
+// ContainerResizePolicy says what a change of one resource takes.
 type ContainerResizePolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// cpu or memory.
@@ -488,7 +488,7 @@ func (x *ContainerResizePolicy) GetRestartPolicy() string {
 	return ""
 }
 
-// decides about a restart by how the container ended.
+// ContainerRestartRule decides about a restart by how the container ended.
 type ContainerRestartRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to do: Restart, or RestartAllContainers.
@@ -543,7 +543,7 @@ func (x *ContainerRestartRule) GetExitCodes() *ContainerRestartRuleOnExitCodes {
 	return nil
 }
 
-// is a set of exit codes.
+// ContainerRestartRuleOnExitCodes is a set of exit codes.
 type ContainerRestartRuleOnExitCodes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In or NotIn.
@@ -598,7 +598,7 @@ func (x *ContainerRestartRuleOnExitCodes) GetValues() []int32 {
 	return nil
 }
 
-// is a container added to a running pod. It is never restarted.
+// EphemeralContainer is a container added to a running pod. It is never restarted.
 type EphemeralContainer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it has in common with other containers.
@@ -653,7 +653,7 @@ func (x *EphemeralContainer) GetTargetContainerName() string {
 	return ""
 }
 
-// has the fields of a Container. Ports, probes, hooks and resources cannot be set.
+// EphemeralContainerCommon has the fields of a Container. Ports, probes, hooks and resources cannot be set.
 type EphemeralContainerCommon struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, unique in the pod; a DNS label. It cannot change.
@@ -918,7 +918,7 @@ func (x *EphemeralContainerCommon) GetTty() bool {
 	return false
 }
 
-// names a claim of the pod that a container uses.
+// ResourceClaim names a claim of the pod that a container uses.
 type ResourceClaim struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the pod's resource_claims.
@@ -973,8 +973,8 @@ func (x *ResourceClaim) GetRequest() string {
 	return ""
 }
 
-// is what is asked for and what may be used, by resource: cpu, memory, ephemeral-storage, hugepages-SIZE,
-// example.com/device.
+// ResourceRequirements is what is asked for and what may be used, by resource: cpu, memory,
+// ephemeral-storage, hugepages-SIZE, example.com/device.
 type ResourceRequirements struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most so much may be used; cpu is slowed down beyond, memory beyond ends the container.
@@ -1038,7 +1038,7 @@ func (x *ResourceRequirements) GetClaims() []*ResourceClaim {
 	return nil
 }
 
-// is a block device in a container.
+// VolumeDevice is a block device in a container.
 type VolumeDevice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Volume of the pod, made from a claim in block mode.
@@ -1093,7 +1093,7 @@ func (x *VolumeDevice) GetDevicePath() string {
 	return ""
 }
 
-// is a volume in a container.
+// VolumeMount is a volume in a container.
 type VolumeMount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Volume of the pod.

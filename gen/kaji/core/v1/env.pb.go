@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is a ConfigMap whose keys become variables.
+// ConfigMapEnvSource is a ConfigMap whose keys become variables.
 type ConfigMapEnvSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ConfigMap, in the pod's namespace.
@@ -77,7 +77,7 @@ func (x *ConfigMapEnvSource) GetOptional() bool {
 	return false
 }
 
-// is one key of a ConfigMap.
+// ConfigMapKeySelector is one key of a ConfigMap.
 type ConfigMapKeySelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ConfigMap, in the pod's namespace.
@@ -141,7 +141,7 @@ func (x *ConfigMapKeySelector) GetOptional() bool {
 	return false
 }
 
-// is where many variables come from; one of the two references is set.
+// EnvFromSource is where many variables come from; one of the two references is set.
 type EnvFromSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Put before every key.
@@ -205,7 +205,7 @@ func (x *EnvFromSource) GetSecretRef() *SecretEnvSource {
 	return nil
 }
 
-// is one environment variable.
+// EnvVar is one environment variable.
 type EnvVar struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the variable.
@@ -269,7 +269,7 @@ func (x *EnvVar) GetValueFrom() *EnvVarSource {
 	return nil
 }
 
-// is where a value comes from; exactly one of its fields is set.
+// EnvVarSource is where a value comes from; exactly one of its fields is set.
 type EnvVarSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A field of the pod: metadata.name, metadata.labels['KEY'], spec.nodeName, status.podIP and the like.
@@ -351,7 +351,7 @@ func (x *EnvVarSource) GetFileKeyRef() *FileKeySelector {
 	return nil
 }
 
-// is one variable of a file in a volume of the pod.
+// FileKeySelector is one variable of a file in a volume of the pod.
 type FileKeySelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The volume, an emptyDir.
@@ -424,7 +424,7 @@ func (x *FileKeySelector) GetOptional() bool {
 	return false
 }
 
-// is a Secret whose keys become variables.
+// SecretEnvSource is a Secret whose keys become variables.
 type SecretEnvSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Secret, in the pod's namespace.
@@ -479,7 +479,7 @@ func (x *SecretEnvSource) GetOptional() bool {
 	return false
 }
 
-// is one key of a Secret.
+// SecretKeySelector is one key of a Secret.
 type SecretKeySelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Secret, in the pod's namespace.

@@ -23,25 +23,41 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Event tells that something happened to an object. Events go after a while.
 type Event struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Metadata           *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	InvolvedObject     *ObjectReference       `protobuf:"bytes,2,opt,name=involved_object,json=involvedObject,proto3" json:"involved_object,omitempty"`
-	Reason             string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	Source             *EventSource           `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
-	FirstTimestamp     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=first_timestamp,json=firstTimestamp,proto3" json:"first_timestamp,omitempty"`
-	LastTimestamp      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_timestamp,json=lastTimestamp,proto3" json:"last_timestamp,omitempty"`
-	Count              int32                  `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
-	Type               string                 `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`
-	EventTime          *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
-	Series             *EventSeries           `protobuf:"bytes,11,opt,name=series,proto3" json:"series,omitempty"`
-	Action             string                 `protobuf:"bytes,12,opt,name=action,proto3" json:"action,omitempty"`
-	Related            *ObjectReference       `protobuf:"bytes,13,opt,name=related,proto3" json:"related,omitempty"`
-	ReportingComponent string                 `protobuf:"bytes,14,opt,name=reporting_component,json=reportingComponent,proto3" json:"reporting_component,omitempty"`
-	ReportingInstance  string                 `protobuf:"bytes,15,opt,name=reporting_instance,json=reportingInstance,proto3" json:"reporting_instance,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name and namespace; the namespace of the object it is about.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The object it is about.
+	InvolvedObject *ObjectReference `protobuf:"bytes,2,opt,name=involved_object,json=involvedObject,proto3" json:"involved_object,omitempty"`
+	// One CamelCase word for what happened: Scheduled, Pulled, FailedMount.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What happened, for people.
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// Who tells, in the older form.
+	Source *EventSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// When it happened first.
+	FirstTimestamp *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=first_timestamp,json=firstTimestamp,proto3" json:"first_timestamp,omitempty"`
+	// When it happened last.
+	LastTimestamp *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_timestamp,json=lastTimestamp,proto3" json:"last_timestamp,omitempty"`
+	// Times it happened.
+	Count int32 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	// Normal or Warning.
+	Type string `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`
+	// When it happened first, to the microsecond; set by those that tell in the newer form.
+	EventTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
+	// How it goes on, in the newer form; unset for a single event.
+	Series *EventSeries `protobuf:"bytes,11,opt,name=series,proto3" json:"series,omitempty"`
+	// What was being done: Binding, Pulling.
+	Action string `protobuf:"bytes,12,opt,name=action,proto3" json:"action,omitempty"`
+	// A second object that has to do with it.
+	Related *ObjectReference `protobuf:"bytes,13,opt,name=related,proto3" json:"related,omitempty"`
+	// Who tells: kaji.dev/scheduler.
+	ReportingComponent string `protobuf:"bytes,14,opt,name=reporting_component,json=reportingComponent,proto3" json:"reporting_component,omitempty"`
+	// Which one of those: a node's or process's name.
+	ReportingInstance string `protobuf:"bytes,15,opt,name=reporting_instance,json=reportingInstance,proto3" json:"reporting_instance,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -179,9 +195,12 @@ func (x *Event) GetReportingInstance() string {
 	return ""
 }
 
+// EventSeries is an event that happens again and again.
 type EventSeries struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Count            int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times it happened so far.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// When it happened last.
 	LastObservedTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_observed_time,json=lastObservedTime,proto3" json:"last_observed_time,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -231,10 +250,13 @@ func (x *EventSeries) GetLastObservedTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// EventSource is who tells of an event.
 type EventSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Component     string                 `protobuf:"bytes,1,opt,name=component,proto3" json:"component,omitempty"`
-	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the program.
+	Component string `protobuf:"bytes,1,opt,name=component,proto3" json:"component,omitempty"`
+	// Node it runs on; empty when that does not matter.
+	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,10 +305,13 @@ func (x *EventSource) GetHost() string {
 	return ""
 }
 
+// EventList is events at one revision.
 type EventList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Event               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The events.
+	Items         []*Event `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

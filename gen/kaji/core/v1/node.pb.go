@@ -22,11 +22,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Node is a machine that runs pods.
 type Node struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *NodeSpec              `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *NodeStatus            `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name and labels; the agent sets those of the machine itself.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What is wanted of it.
+	Spec *NodeSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// How it is; written by its agent.
+	Status        *NodeStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -82,15 +86,24 @@ func (x *Node) GetStatus() *NodeStatus {
 	return nil
 }
 
+// NodeSpec is what is wanted of a node.
 type NodeSpec struct {
-	state               protoimpl.MessageState   `protogen:"open.v1"`
-	PodCidr             string                   `protobuf:"bytes,1,opt,name=pod_cidr,json=podCIDR,proto3" json:"pod_cidr,omitempty"`
-	PodCidrs            []string                 `protobuf:"bytes,7,rep,name=pod_cidrs,json=podCIDRs,proto3" json:"pod_cidrs,omitempty"`
-	ProviderId          string                   `protobuf:"bytes,3,opt,name=provider_id,json=providerID,proto3" json:"provider_id,omitempty"`
-	Unschedulable       bool                     `protobuf:"varint,4,opt,name=unschedulable,proto3" json:"unschedulable,omitempty"`
-	Taints              []*Taint                 `protobuf:"bytes,5,rep,name=taints,proto3" json:"taints,omitempty"`
-	ConfigSource        *NodeConfigSource        `protobuf:"bytes,6,opt,name=config_source,json=configSource,proto3" json:"config_source,omitempty"`
-	ExternalId          string                   `protobuf:"bytes,2,opt,name=external_id,json=externalID,proto3" json:"external_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses for its pods; the first of pod_cidrs. It cannot change once set.
+	PodCidr string `protobuf:"bytes,1,opt,name=pod_cidr,json=podCIDR,proto3" json:"pod_cidr,omitempty"`
+	// Addresses for its pods, at most one range of each family.
+	PodCidrs []string `protobuf:"bytes,7,rep,name=pod_cidrs,json=podCIDRs,proto3" json:"pod_cidrs,omitempty"`
+	// What the machine is called where it was rented: PROVIDER://ID. It cannot change once set.
+	ProviderId string `protobuf:"bytes,3,opt,name=provider_id,json=providerID,proto3" json:"provider_id,omitempty"`
+	// True to keep new pods away (cordon); those that run stay.
+	Unschedulable bool `protobuf:"varint,4,opt,name=unschedulable,proto3" json:"unschedulable,omitempty"`
+	// What keeps pods away that do not tolerate it.
+	Taints []*Taint `protobuf:"bytes,5,rep,name=taints,proto3" json:"taints,omitempty"`
+	// No longer acted on.
+	ConfigSource *NodeConfigSource `protobuf:"bytes,6,opt,name=config_source,json=configSource,proto3" json:"config_source,omitempty"`
+	// No longer acted on; provider_id took its place.
+	ExternalId string `protobuf:"bytes,2,opt,name=external_id,json=externalID,proto3" json:"external_id,omitempty"`
+	// When pods of the node may be pushed out.
 	PodPreemptionPolicy *NodePodPreemptionPolicy `protobuf:"bytes,8,opt,name=pod_preemption_policy,json=podPreemptionPolicy,proto3" json:"pod_preemption_policy,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -182,9 +195,11 @@ func (x *NodeSpec) GetPodPreemptionPolicy() *NodePodPreemptionPolicy {
 	return nil
 }
 
+// NodePodPreemptionPolicy says when pods of a node may be pushed out.
 type NodePodPreemptionPolicy struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	DisableResizePreemption []string               `protobuf:"bytes,1,rep,name=disable_resize_preemption,json=disableResizePreemption,proto3" json:"disable_resize_preemption,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who asked that growing pods push out no others; while there is an entry, they do not.
+	DisableResizePreemption []string `protobuf:"bytes,1,rep,name=disable_resize_preemption,json=disableResizePreemption,proto3" json:"disable_resize_preemption,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -226,10 +241,13 @@ func (x *NodePodPreemptionPolicy) GetDisableResizePreemption() []string {
 	return nil
 }
 
+// NodeList is nodes at one revision.
 type NodeList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Node                `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The nodes.
+	Items         []*Node `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,12 +23,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// NodeConfigStatus is how configuration through the API went, long ago.
 type NodeConfigStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Assigned      *NodeConfigSource      `protobuf:"bytes,1,opt,name=assigned,proto3" json:"assigned,omitempty"`
-	Active        *NodeConfigSource      `protobuf:"bytes,2,opt,name=active,proto3" json:"active,omitempty"`
-	LastKnownGood *NodeConfigSource      `protobuf:"bytes,3,opt,name=last_known_good,json=lastKnownGood,proto3" json:"last_known_good,omitempty"`
-	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Configuration that was wanted.
+	Assigned *NodeConfigSource `protobuf:"bytes,1,opt,name=assigned,proto3" json:"assigned,omitempty"`
+	// Configuration in use.
+	Active *NodeConfigSource `protobuf:"bytes,2,opt,name=active,proto3" json:"active,omitempty"`
+	// Configuration to fall back to.
+	LastKnownGood *NodeConfigSource `protobuf:"bytes,3,opt,name=last_known_good,json=lastKnownGood,proto3" json:"last_known_good,omitempty"`
+	// What went wrong.
+	Error         string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -91,22 +96,37 @@ func (x *NodeConfigStatus) GetError() string {
 	return ""
 }
 
+// NodeStatus is how a node is, as its agent sees it.
 type NodeStatus struct {
-	state            protoimpl.MessageState  `protogen:"open.v1"`
-	Capacity         map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Allocatable      map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=allocatable,proto3" json:"allocatable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Phase            string                  `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
-	Conditions       []*NodeCondition        `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	Addresses        []*NodeAddress          `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	DaemonEndpoints  *NodeDaemonEndpoints    `protobuf:"bytes,6,opt,name=daemon_endpoints,json=daemonEndpoints,proto3" json:"daemon_endpoints,omitempty"`
-	NodeInfo         *NodeSystemInfo         `protobuf:"bytes,7,opt,name=node_info,json=nodeInfo,proto3" json:"node_info,omitempty"`
-	Images           []*ContainerImage       `protobuf:"bytes,8,rep,name=images,proto3" json:"images,omitempty"`
-	VolumesInUse     []string                `protobuf:"bytes,9,rep,name=volumes_in_use,json=volumesInUse,proto3" json:"volumes_in_use,omitempty"`
-	VolumesAttached  []*AttachedVolume       `protobuf:"bytes,10,rep,name=volumes_attached,json=volumesAttached,proto3" json:"volumes_attached,omitempty"`
-	Config           *NodeConfigStatus       `protobuf:"bytes,11,opt,name=config,proto3" json:"config,omitempty"`
-	RuntimeHandlers  []*NodeRuntimeHandler   `protobuf:"bytes,12,rep,name=runtime_handlers,json=runtimeHandlers,proto3" json:"runtime_handlers,omitempty"`
-	Features         *NodeFeatures           `protobuf:"bytes,13,opt,name=features,proto3" json:"features,omitempty"`
-	DeclaredFeatures []string                `protobuf:"bytes,14,rep,name=declared_features,json=declaredFeatures,proto3" json:"declared_features,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All that the machine has.
+	Capacity map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What is left for pods: capacity less what the system keeps for itself.
+	Allocatable map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=allocatable,proto3" json:"allocatable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// No longer set; conditions tell.
+	Phase string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	// What is known about it: Ready, MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable.
+	Conditions []*NodeCondition `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// How it is reached.
+	Addresses []*NodeAddress `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Ports of its agent.
+	DaemonEndpoints *NodeDaemonEndpoints `protobuf:"bytes,6,opt,name=daemon_endpoints,json=daemonEndpoints,proto3" json:"daemon_endpoints,omitempty"`
+	// What machine and software it is.
+	NodeInfo *NodeSystemInfo `protobuf:"bytes,7,opt,name=node_info,json=nodeInfo,proto3" json:"node_info,omitempty"`
+	// Images it has.
+	Images []*ContainerImage `protobuf:"bytes,8,rep,name=images,proto3" json:"images,omitempty"`
+	// Volumes that pods use, and that must not be detached.
+	VolumesInUse []string `protobuf:"bytes,9,rep,name=volumes_in_use,json=volumesInUse,proto3" json:"volumes_in_use,omitempty"`
+	// Volumes that are attached.
+	VolumesAttached []*AttachedVolume `protobuf:"bytes,10,rep,name=volumes_attached,json=volumesAttached,proto3" json:"volumes_attached,omitempty"`
+	// How configuration through the API went.
+	Config *NodeConfigStatus `protobuf:"bytes,11,opt,name=config,proto3" json:"config,omitempty"`
+	// What its runtime can run pods with.
+	RuntimeHandlers []*NodeRuntimeHandler `protobuf:"bytes,12,rep,name=runtime_handlers,json=runtimeHandlers,proto3" json:"runtime_handlers,omitempty"`
+	// What its runtime can do.
+	Features *NodeFeatures `protobuf:"bytes,13,opt,name=features,proto3" json:"features,omitempty"`
+	// Features that its agent says it has.
+	DeclaredFeatures []string `protobuf:"bytes,14,rep,name=declared_features,json=declaredFeatures,proto3" json:"declared_features,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -239,9 +259,11 @@ func (x *NodeStatus) GetDeclaredFeatures() []string {
 	return nil
 }
 
+// NodeSwapStatus is the swap space of a node.
 type NodeSwapStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Capacity      *int64                 `protobuf:"varint,1,opt,name=capacity,proto3,oneof" json:"capacity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of it.
+	Capacity      *int64 `protobuf:"varint,1,opt,name=capacity,proto3,oneof" json:"capacity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,10 +305,13 @@ func (x *NodeSwapStatus) GetCapacity() int64 {
 	return 0
 }
 
+// AttachedVolume is a volume that is attached to a node.
 type AttachedVolume struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	DevicePath    string                 `protobuf:"bytes,2,opt,name=device_path,json=devicePath,proto3" json:"device_path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its device on the node.
+	DevicePath    string `protobuf:"bytes,2,opt,name=device_path,json=devicePath,proto3" json:"device_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,13 +360,19 @@ func (x *AttachedVolume) GetDevicePath() string {
 	return ""
 }
 
+// ConfigMapNodeConfigSource is a ConfigMap that held an agent's configuration.
 type ConfigMapNodeConfigSource struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Namespace        string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name             string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Uid              string                 `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
-	ResourceVersion  string                 `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
-	KubeletConfigKey string                 `protobuf:"bytes,5,opt,name=kubelet_config_key,json=kubeletConfigKey,proto3" json:"kubelet_config_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace of the ConfigMap.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of the ConfigMap.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Uid of the ConfigMap.
+	Uid string `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Revision of the ConfigMap.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	// Key that held the configuration.
+	KubeletConfigKey string `protobuf:"bytes,5,opt,name=kubelet_config_key,json=kubeletConfigKey,proto3" json:"kubelet_config_key,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -411,9 +442,11 @@ func (x *ConfigMapNodeConfigSource) GetKubeletConfigKey() string {
 	return ""
 }
 
+// DaemonEndpoint is a port of a node's agent.
 type DaemonEndpoint struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=port,json=Port,proto3" json:"port,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The port.
+	Port          int32 `protobuf:"varint,1,opt,name=port,json=Port,proto3" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -455,10 +488,13 @@ func (x *DaemonEndpoint) GetPort() int32 {
 	return 0
 }
 
+// NodeAddress is one way to reach a node.
 type NodeAddress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// InternalIP, ExternalIP, Hostname, InternalDNS or ExternalDNS.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The address.
+	Address       string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -507,16 +543,23 @@ func (x *NodeAddress) GetAddress() string {
 	return ""
 }
 
+// NodeCondition is one thing that is known to be so, or not, about a node.
 type NodeCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastHeartbeatTime  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_heartbeat_time,json=lastHeartbeatTime,proto3" json:"last_heartbeat_time,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is about: Ready, MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When it was looked at last.
+	LastHeartbeatTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_heartbeat_time,json=lastHeartbeatTime,proto3" json:"last_heartbeat_time,omitempty"`
+	// When status changed last.
 	LastTransitionTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_transition_time,json=lastTransitionTime,proto3" json:"last_transition_time,omitempty"`
-	Reason             string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// One CamelCase word for programs.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence for people.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeCondition) Reset() {
@@ -591,8 +634,10 @@ func (x *NodeCondition) GetMessage() string {
 	return ""
 }
 
+// NodeConfigSource is where an agent's configuration came from.
 type NodeConfigSource struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A ConfigMap.
 	ConfigMap     *ConfigMapNodeConfigSource `protobuf:"bytes,2,opt,name=config_map,json=configMap,proto3" json:"config_map,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -635,9 +680,11 @@ func (x *NodeConfigSource) GetConfigMap() *ConfigMapNodeConfigSource {
 	return nil
 }
 
+// NodeDaemonEndpoints is where a node's agent listens.
 type NodeDaemonEndpoints struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	KubeletEndpoint *DaemonEndpoint        `protobuf:"bytes,1,opt,name=kubelet_endpoint,json=kubeletEndpoint,proto3" json:"kubelet_endpoint,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The agent's service, which the API server asks for logs and exec.
+	KubeletEndpoint *DaemonEndpoint `protobuf:"bytes,1,opt,name=kubelet_endpoint,json=kubeletEndpoint,proto3" json:"kubelet_endpoint,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -679,9 +726,11 @@ func (x *NodeDaemonEndpoints) GetKubeletEndpoint() *DaemonEndpoint {
 	return nil
 }
 
+// NodeFeatures is what a node's runtime can do.
 type NodeFeatures struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	SupplementalGroupsPolicy *bool                  `protobuf:"varint,1,opt,name=supplemental_groups_policy,json=supplementalGroupsPolicy,proto3,oneof" json:"supplemental_groups_policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True when it can leave out the groups of an image's user.
+	SupplementalGroupsPolicy *bool `protobuf:"varint,1,opt,name=supplemental_groups_policy,json=supplementalGroupsPolicy,proto3,oneof" json:"supplemental_groups_policy,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
@@ -723,9 +772,12 @@ func (x *NodeFeatures) GetSupplementalGroupsPolicy() bool {
 	return false
 }
 
+// NodeRuntimeHandler is one way the node's runtime can run pods; RuntimeClasses name it.
 type NodeRuntimeHandler struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Name          string                      `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the handler; empty for the default.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it can do.
 	Features      *NodeRuntimeHandlerFeatures `protobuf:"bytes,2,opt,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -775,12 +827,15 @@ func (x *NodeRuntimeHandler) GetFeatures() *NodeRuntimeHandlerFeatures {
 	return nil
 }
 
+// NodeRuntimeHandlerFeatures is what a handler can do.
 type NodeRuntimeHandlerFeatures struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	RecursiveReadOnlyMounts *bool                  `protobuf:"varint,1,opt,name=recursive_read_only_mounts,json=recursiveReadOnlyMounts,proto3,oneof" json:"recursive_read_only_mounts,omitempty"`
-	UserNamespaces          *bool                  `protobuf:"varint,2,opt,name=user_namespaces,json=userNamespaces,proto3,oneof" json:"user_namespaces,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True when it can make mounts read-only together with all below them.
+	RecursiveReadOnlyMounts *bool `protobuf:"varint,1,opt,name=recursive_read_only_mounts,json=recursiveReadOnlyMounts,proto3,oneof" json:"recursive_read_only_mounts,omitempty"`
+	// True when it can run pods in user namespaces.
+	UserNamespaces *bool `protobuf:"varint,2,opt,name=user_namespaces,json=userNamespaces,proto3,oneof" json:"user_namespaces,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *NodeRuntimeHandlerFeatures) Reset() {
@@ -827,22 +882,35 @@ func (x *NodeRuntimeHandlerFeatures) GetUserNamespaces() bool {
 	return false
 }
 
+// NodeSystemInfo is what machine and software a node is.
 type NodeSystemInfo struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	MachineId               string                 `protobuf:"bytes,1,opt,name=machine_id,json=machineID,proto3" json:"machine_id,omitempty"`
-	SystemUuid              string                 `protobuf:"bytes,2,opt,name=system_uuid,json=systemUUID,proto3" json:"system_uuid,omitempty"`
-	BootId                  string                 `protobuf:"bytes,3,opt,name=boot_id,json=bootID,proto3" json:"boot_id,omitempty"`
-	KernelVersion           string                 `protobuf:"bytes,4,opt,name=kernel_version,json=kernelVersion,proto3" json:"kernel_version,omitempty"`
-	OsImage                 string                 `protobuf:"bytes,5,opt,name=os_image,json=osImage,proto3" json:"os_image,omitempty"`
-	ContainerRuntimeVersion string                 `protobuf:"bytes,6,opt,name=container_runtime_version,json=containerRuntimeVersion,proto3" json:"container_runtime_version,omitempty"`
-	KubeletVersion          string                 `protobuf:"bytes,7,opt,name=kubelet_version,json=kubeletVersion,proto3" json:"kubelet_version,omitempty"`
-	KubeProxyVersion        string                 `protobuf:"bytes,8,opt,name=kube_proxy_version,json=kubeProxyVersion,proto3" json:"kube_proxy_version,omitempty"`
-	OperatingSystem         string                 `protobuf:"bytes,9,opt,name=operating_system,json=operatingSystem,proto3" json:"operating_system,omitempty"`
-	Architecture            string                 `protobuf:"bytes,10,opt,name=architecture,proto3" json:"architecture,omitempty"`
-	Swap                    *NodeSwapStatus        `protobuf:"bytes,11,opt,name=swap,proto3" json:"swap,omitempty"`
-	RunningInUserNamespace  *bool                  `protobuf:"varint,12,opt,name=running_in_user_namespace,json=runningInUserNamespace,proto3,oneof" json:"running_in_user_namespace,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the installed system, from /etc/machine-id.
+	MachineId string `protobuf:"bytes,1,opt,name=machine_id,json=machineID,proto3" json:"machine_id,omitempty"`
+	// Id of the machine, from its firmware.
+	SystemUuid string `protobuf:"bytes,2,opt,name=system_uuid,json=systemUUID,proto3" json:"system_uuid,omitempty"`
+	// Id of the present boot.
+	BootId string `protobuf:"bytes,3,opt,name=boot_id,json=bootID,proto3" json:"boot_id,omitempty"`
+	// Version of the kernel.
+	KernelVersion string `protobuf:"bytes,4,opt,name=kernel_version,json=kernelVersion,proto3" json:"kernel_version,omitempty"`
+	// Name of the system, from /etc/os-release.
+	OsImage string `protobuf:"bytes,5,opt,name=os_image,json=osImage,proto3" json:"os_image,omitempty"`
+	// RUNTIME://VERSION of the container runtime.
+	ContainerRuntimeVersion string `protobuf:"bytes,6,opt,name=container_runtime_version,json=containerRuntimeVersion,proto3" json:"container_runtime_version,omitempty"`
+	// Version of the agent.
+	KubeletVersion string `protobuf:"bytes,7,opt,name=kubelet_version,json=kubeletVersion,proto3" json:"kubelet_version,omitempty"`
+	// No longer set.
+	KubeProxyVersion string `protobuf:"bytes,8,opt,name=kube_proxy_version,json=kubeProxyVersion,proto3" json:"kube_proxy_version,omitempty"`
+	// linux or windows.
+	OperatingSystem string `protobuf:"bytes,9,opt,name=operating_system,json=operatingSystem,proto3" json:"operating_system,omitempty"`
+	// Architecture, as Go names it: amd64, arm64.
+	Architecture string `protobuf:"bytes,10,opt,name=architecture,proto3" json:"architecture,omitempty"`
+	// Its swap space.
+	Swap *NodeSwapStatus `protobuf:"bytes,11,opt,name=swap,proto3" json:"swap,omitempty"`
+	// True when the agent itself is in a user namespace.
+	RunningInUserNamespace *bool `protobuf:"varint,12,opt,name=running_in_user_namespace,json=runningInUserNamespace,proto3,oneof" json:"running_in_user_namespace,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *NodeSystemInfo) Reset() {

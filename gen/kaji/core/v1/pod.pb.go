@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is a group of containers that run on one node, share its network address and live and die together.
+// Pod is a group of containers that run on one node, share its network address and live and die together.
 type Pod struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, namespace, labels.
@@ -86,7 +86,7 @@ func (x *Pod) GetStatus() *PodStatus {
 	return nil
 }
 
-// says what containers run, where, and with what.
+// PodSpec says what containers run, where, and with what.
 type PodSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Directories that containers can mount.
@@ -514,7 +514,7 @@ func (x *PodSpec) GetEvictionResponders() []*EvictionResponder {
 	return nil
 }
 
-// is what pods are made from.
+// PodTemplateSpec is what pods are made from.
 type PodTemplateSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Labels, annotations and finalizers the pods get; the name is made up for each.
@@ -569,7 +569,7 @@ func (x *PodTemplateSpec) GetSpec() *PodSpec {
 	return nil
 }
 
-// handles the eviction of a pod before it is simply stopped.
+// EvictionResponder handles the eviction of a pod before it is simply stopped.
 type EvictionResponder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the responder: example.com/drainer.
@@ -624,7 +624,7 @@ func (x *EvictionResponder) GetPriority() int32 {
 	return 0
 }
 
-// is a line of /etc/hosts.
+// HostAlias is a line of /etc/hosts.
 type HostAlias struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Address.
@@ -679,7 +679,7 @@ func (x *HostAlias) GetHostnames() []string {
 	return nil
 }
 
-// adds to how the containers look up names.
+// PodDNSConfig adds to how the containers look up names.
 type PodDNSConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Addresses of name servers, at most 3; put before those of the policy.
@@ -743,7 +743,7 @@ func (x *PodDNSConfig) GetOptions() []*PodDNSConfigOption {
 	return nil
 }
 
-// is one option of resolv.conf.
+// PodDNSConfigOption is one option of resolv.conf.
 type PodDNSConfigOption struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the option: ndots.
@@ -798,7 +798,7 @@ func (x *PodDNSConfigOption) GetValue() string {
 	return ""
 }
 
-// names an operating system.
+// PodOS names an operating system.
 type PodOS struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// linux or windows.
@@ -844,7 +844,7 @@ func (x *PodOS) GetName() string {
 	return ""
 }
 
-// names a condition that counts for readiness.
+// PodReadinessGate names a condition that counts for readiness.
 type PodReadinessGate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition in the pod's status.
@@ -890,7 +890,7 @@ func (x *PodReadinessGate) GetConditionType() string {
 	return ""
 }
 
-// is pods at one revision.
+// PodList is pods at one revision.
 type PodList struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Revision of the list, and how to go on.

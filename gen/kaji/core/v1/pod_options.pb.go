@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// says which command to run in which container, with which streams.
+// PodExecOptions says which command to run in which container, with which streams.
 type PodExecOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// True to send standard input.
@@ -114,7 +114,7 @@ func (x *PodExecOptions) GetCommand() []string {
 	return nil
 }
 
-// says which part of which log.
+// PodLogOptions says which part of which log.
 type PodLogOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The container; may be empty when the pod has one only, or names a default.

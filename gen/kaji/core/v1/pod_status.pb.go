@@ -23,25 +23,41 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ContainerStatus is how one container of a pod is.
 type ContainerStatus struct {
-	state                    protoimpl.MessageState  `protogen:"open.v1"`
-	Name                     string                  `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	State                    *ContainerState         `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
-	LastState                *ContainerState         `protobuf:"bytes,3,opt,name=last_state,json=lastState,proto3" json:"last_state,omitempty"`
-	Ready                    bool                    `protobuf:"varint,4,opt,name=ready,proto3" json:"ready,omitempty"`
-	RestartCount             int32                   `protobuf:"varint,5,opt,name=restart_count,json=restartCount,proto3" json:"restart_count,omitempty"`
-	Image                    string                  `protobuf:"bytes,6,opt,name=image,proto3" json:"image,omitempty"`
-	ImageId                  string                  `protobuf:"bytes,7,opt,name=image_id,json=imageID,proto3" json:"image_id,omitempty"`
-	ContainerId              string                  `protobuf:"bytes,8,opt,name=container_id,json=containerID,proto3" json:"container_id,omitempty"`
-	Started                  *bool                   `protobuf:"varint,9,opt,name=started,proto3,oneof" json:"started,omitempty"`
-	AllocatedResources       map[string]*v1.Quantity `protobuf:"bytes,10,rep,name=allocated_resources,json=allocatedResources,proto3" json:"allocated_resources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Resources                *ResourceRequirements   `protobuf:"bytes,11,opt,name=resources,proto3" json:"resources,omitempty"`
-	VolumeMounts             []*VolumeMountStatus    `protobuf:"bytes,12,rep,name=volume_mounts,json=volumeMounts,proto3" json:"volume_mounts,omitempty"`
-	User                     *ContainerUser          `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
-	AllocatedResourcesStatus []*ResourceStatus       `protobuf:"bytes,14,rep,name=allocated_resources_status,json=allocatedResourcesStatus,proto3" json:"allocated_resources_status,omitempty"`
-	StopSignal               *string                 `protobuf:"bytes,15,opt,name=stop_signal,json=stopSignal,proto3,oneof" json:"stop_signal,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it does now.
+	State *ContainerState `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// How its run before the present one ended.
+	LastState *ContainerState `protobuf:"bytes,3,opt,name=last_state,json=lastState,proto3" json:"last_state,omitempty"`
+	// True when its readiness probe succeeds, or it runs and has none.
+	Ready bool `protobuf:"varint,4,opt,name=ready,proto3" json:"ready,omitempty"`
+	// Times it was started again.
+	RestartCount int32 `protobuf:"varint,5,opt,name=restart_count,json=restartCount,proto3" json:"restart_count,omitempty"`
+	// Image it runs, as the runtime names it.
+	Image string `protobuf:"bytes,6,opt,name=image,proto3" json:"image,omitempty"`
+	// Id of that image, with its digest.
+	ImageId string `protobuf:"bytes,7,opt,name=image_id,json=imageID,proto3" json:"image_id,omitempty"`
+	// RUNTIME://ID of the container.
+	ContainerId string `protobuf:"bytes,8,opt,name=container_id,json=containerID,proto3" json:"container_id,omitempty"`
+	// True when its startup probe has succeeded, or it runs and has none.
+	Started *bool `protobuf:"varint,9,opt,name=started,proto3,oneof" json:"started,omitempty"`
+	// Requests that the node has set aside for it.
+	AllocatedResources map[string]*v1.Quantity `protobuf:"bytes,10,rep,name=allocated_resources,json=allocatedResources,proto3" json:"allocated_resources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Requests and limits it runs with.
+	Resources *ResourceRequirements `protobuf:"bytes,11,opt,name=resources,proto3" json:"resources,omitempty"`
+	// How its volumes were mounted.
+	VolumeMounts []*VolumeMountStatus `protobuf:"bytes,12,rep,name=volume_mounts,json=volumeMounts,proto3" json:"volume_mounts,omitempty"`
+	// Who its processes run as.
+	User *ContainerUser `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
+	// Health of the devices it uses.
+	AllocatedResourcesStatus []*ResourceStatus `protobuf:"bytes,14,rep,name=allocated_resources_status,json=allocatedResourcesStatus,proto3" json:"allocated_resources_status,omitempty"`
+	// Signal that stops it.
+	StopSignal    *string `protobuf:"bytes,15,opt,name=stop_signal,json=stopSignal,proto3,oneof" json:"stop_signal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ContainerStatus) Reset() {
@@ -179,9 +195,11 @@ func (x *ContainerStatus) GetStopSignal() string {
 	return ""
 }
 
+// ImageVolumeStatus is the image behind a volume.
 type ImageVolumeStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ImageRef      string                 `protobuf:"bytes,1,opt,name=image_ref,json=imageRef,proto3" json:"image_ref,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Image with its digest.
+	ImageRef      string `protobuf:"bytes,1,opt,name=image_ref,json=imageRef,proto3" json:"image_ref,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -223,14 +241,19 @@ func (x *ImageVolumeStatus) GetImageRef() string {
 	return ""
 }
 
+// NodeAllocatableResourceClaimStatus says what a claim takes of the node's own resources.
 type NodeAllocatableResourceClaimStatus struct {
-	state             protoimpl.MessageState              `protogen:"open.v1"`
-	ResourceClaimName string                              `protobuf:"bytes,1,opt,name=resource_claim_name,json=resourceClaimName,proto3" json:"resource_claim_name,omitempty"`
-	Containers        []string                            `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
-	Mapping           []*NodeAllocatableMappedResources   `protobuf:"bytes,4,rep,name=mapping,proto3" json:"mapping,omitempty"`
-	Overhead          []*NodeAllocatableOverheadResources `protobuf:"bytes,5,rep,name=overhead,proto3" json:"overhead,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ResourceClaim.
+	ResourceClaimName string `protobuf:"bytes,1,opt,name=resource_claim_name,json=resourceClaimName,proto3" json:"resource_claim_name,omitempty"`
+	// Containers that use it.
+	Containers []string `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
+	// What it takes, by resource.
+	Mapping []*NodeAllocatableMappedResources `protobuf:"bytes,4,rep,name=mapping,proto3" json:"mapping,omitempty"`
+	// What using it costs on top.
+	Overhead      []*NodeAllocatableOverheadResources `protobuf:"bytes,5,rep,name=overhead,proto3" json:"overhead,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeAllocatableResourceClaimStatus) Reset() {
@@ -291,10 +314,13 @@ func (x *NodeAllocatableResourceClaimStatus) GetOverhead() []*NodeAllocatableOve
 	return nil
 }
 
+// PodExtendedResourceClaimStatus is the claim that was made for extended resources of a pod.
 type PodExtendedResourceClaimStatus struct {
-	state             protoimpl.MessageState              `protogen:"open.v1"`
-	RequestMappings   []*ContainerExtendedResourceRequest `protobuf:"bytes,1,rep,name=request_mappings,json=requestMappings,proto3" json:"request_mappings,omitempty"`
-	ResourceClaimName string                              `protobuf:"bytes,2,opt,name=resource_claim_name,json=resourceClaimName,proto3" json:"resource_claim_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which request stands for which resource of which container.
+	RequestMappings []*ContainerExtendedResourceRequest `protobuf:"bytes,1,rep,name=request_mappings,json=requestMappings,proto3" json:"request_mappings,omitempty"`
+	// The ResourceClaim.
+	ResourceClaimName string `protobuf:"bytes,2,opt,name=resource_claim_name,json=resourceClaimName,proto3" json:"resource_claim_name,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -343,32 +369,57 @@ func (x *PodExtendedResourceClaimStatus) GetResourceClaimName() string {
 	return ""
 }
 
+// PodStatus is how a pod is, as its node sees it.
 type PodStatus struct {
-	state                                protoimpl.MessageState                `protogen:"open.v1"`
-	ObservedGeneration                   int64                                 `protobuf:"varint,17,opt,name=observed_generation,json=observedGeneration,proto3" json:"observed_generation,omitempty"`
-	Phase                                string                                `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
-	Conditions                           []*PodCondition                       `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	Message                              string                                `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Reason                               string                                `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	NominatedNodeName                    string                                `protobuf:"bytes,11,opt,name=nominated_node_name,json=nominatedNodeName,proto3" json:"nominated_node_name,omitempty"`
-	HostIp                               string                                `protobuf:"bytes,5,opt,name=host_ip,json=hostIP,proto3" json:"host_ip,omitempty"`
-	HostIps                              []*HostIP                             `protobuf:"bytes,16,rep,name=host_ips,json=hostIPs,proto3" json:"host_ips,omitempty"`
-	PodIp                                string                                `protobuf:"bytes,6,opt,name=pod_ip,json=podIP,proto3" json:"pod_ip,omitempty"`
-	PodIps                               []*PodIP                              `protobuf:"bytes,12,rep,name=pod_ips,json=podIPs,proto3" json:"pod_ips,omitempty"`
-	StartTime                            *timestamppb.Timestamp                `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	InitContainerStatuses                []*ContainerStatus                    `protobuf:"bytes,10,rep,name=init_container_statuses,json=initContainerStatuses,proto3" json:"init_container_statuses,omitempty"`
-	ContainerStatuses                    []*ContainerStatus                    `protobuf:"bytes,8,rep,name=container_statuses,json=containerStatuses,proto3" json:"container_statuses,omitempty"`
-	QosClass                             string                                `protobuf:"bytes,9,opt,name=qos_class,json=qosClass,proto3" json:"qos_class,omitempty"`
-	EphemeralContainerStatuses           []*ContainerStatus                    `protobuf:"bytes,13,rep,name=ephemeral_container_statuses,json=ephemeralContainerStatuses,proto3" json:"ephemeral_container_statuses,omitempty"`
-	Resize                               string                                `protobuf:"bytes,14,opt,name=resize,proto3" json:"resize,omitempty"`
-	ResourceClaimStatuses                []*PodResourceClaimStatus             `protobuf:"bytes,15,rep,name=resource_claim_statuses,json=resourceClaimStatuses,proto3" json:"resource_claim_statuses,omitempty"`
-	ExtendedResourceClaimStatus          *PodExtendedResourceClaimStatus       `protobuf:"bytes,18,opt,name=extended_resource_claim_status,json=extendedResourceClaimStatus,proto3" json:"extended_resource_claim_status,omitempty"`
-	AllocatedResources                   map[string]*v1.Quantity               `protobuf:"bytes,19,rep,name=allocated_resources,json=allocatedResources,proto3" json:"allocated_resources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Resources                            *ResourceRequirements                 `protobuf:"bytes,20,opt,name=resources,proto3" json:"resources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation this status is for.
+	ObservedGeneration int64 `protobuf:"varint,17,opt,name=observed_generation,json=observedGeneration,proto3" json:"observed_generation,omitempty"`
+	// Pending (not all containers have run), Running, Succeeded (all ended well for good), Failed (all ended,
+	// one badly), Unknown.
+	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
+	// What is known about it: PodScheduled, Initialized, ContainersReady, Ready and others.
+	Conditions []*PodCondition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Why it is in this phase, for people.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// One CamelCase word for that: Evicted.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Node where room is being made for it.
+	NominatedNodeName string `protobuf:"bytes,11,opt,name=nominated_node_name,json=nominatedNodeName,proto3" json:"nominated_node_name,omitempty"`
+	// Address of its node; empty until it has one.
+	HostIp string `protobuf:"bytes,5,opt,name=host_ip,json=hostIP,proto3" json:"host_ip,omitempty"`
+	// Addresses of its node; the first is host_ip.
+	HostIps []*HostIP `protobuf:"bytes,16,rep,name=host_ips,json=hostIPs,proto3" json:"host_ips,omitempty"`
+	// Its address; empty until it has one.
+	PodIp string `protobuf:"bytes,6,opt,name=pod_ip,json=podIP,proto3" json:"pod_ip,omitempty"`
+	// Its addresses, at most one of each family; the first is pod_ip.
+	PodIps []*PodIP `protobuf:"bytes,12,rep,name=pod_ips,json=podIPs,proto3" json:"pod_ips,omitempty"`
+	// When the node took it over, before any image was pulled.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Its init containers, in their order.
+	InitContainerStatuses []*ContainerStatus `protobuf:"bytes,10,rep,name=init_container_statuses,json=initContainerStatuses,proto3" json:"init_container_statuses,omitempty"`
+	// Its containers.
+	ContainerStatuses []*ContainerStatus `protobuf:"bytes,8,rep,name=container_statuses,json=containerStatuses,proto3" json:"container_statuses,omitempty"`
+	// Guaranteed, Burstable or BestEffort: who goes first when the node runs out. Follows from requests and
+	// limits.
+	QosClass string `protobuf:"bytes,9,opt,name=qos_class,json=qosClass,proto3" json:"qos_class,omitempty"`
+	// Its ephemeral containers.
+	EphemeralContainerStatuses []*ContainerStatus `protobuf:"bytes,13,rep,name=ephemeral_container_statuses,json=ephemeralContainerStatuses,proto3" json:"ephemeral_container_statuses,omitempty"`
+	// No longer set; conditions tell of resizing.
+	Resize string `protobuf:"bytes,14,opt,name=resize,proto3" json:"resize,omitempty"`
+	// Claims that were made for it.
+	ResourceClaimStatuses []*PodResourceClaimStatus `protobuf:"bytes,15,rep,name=resource_claim_statuses,json=resourceClaimStatuses,proto3" json:"resource_claim_statuses,omitempty"`
+	// Claim that was made for its extended resources.
+	ExtendedResourceClaimStatus *PodExtendedResourceClaimStatus `protobuf:"bytes,18,opt,name=extended_resource_claim_status,json=extendedResourceClaimStatus,proto3" json:"extended_resource_claim_status,omitempty"`
+	// Requests that the node has set aside for it as a whole.
+	AllocatedResources map[string]*v1.Quantity `protobuf:"bytes,19,rep,name=allocated_resources,json=allocatedResources,proto3" json:"allocated_resources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Requests and limits it runs with as a whole.
+	Resources *ResourceRequirements `protobuf:"bytes,20,opt,name=resources,proto3" json:"resources,omitempty"`
+	// What its claims take of the node's own resources.
 	NodeAllocatableResourceClaimStatuses []*NodeAllocatableResourceClaimStatus `protobuf:"bytes,21,rep,name=node_allocatable_resource_claim_statuses,json=nodeAllocatableResourceClaimStatuses,proto3" json:"node_allocatable_resource_claim_statuses,omitempty"`
-	VolumeHealth                         []*PodVolumeHealth                    `protobuf:"bytes,22,rep,name=volume_health,json=volumeHealth,proto3" json:"volume_health,omitempty"`
-	unknownFields                        protoimpl.UnknownFields
-	sizeCache                            protoimpl.SizeCache
+	// How its volumes are.
+	VolumeHealth  []*PodVolumeHealth `protobuf:"bytes,22,rep,name=volume_health,json=volumeHealth,proto3" json:"volume_health,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodStatus) Reset() {
@@ -555,10 +606,13 @@ func (x *PodStatus) GetVolumeHealth() []*PodVolumeHealth {
 	return nil
 }
 
+// ResourceStatus is the health of one resource of a container.
 type ResourceStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Resources     []*ResourceHealth      `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource: example.com/gpu, or claim:NAME.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Health of each unit of it.
+	Resources     []*ResourceHealth `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -607,15 +661,21 @@ func (x *ResourceStatus) GetResources() []*ResourceHealth {
 	return nil
 }
 
+// VolumeMountStatus is how a volume was mounted.
 type VolumeMountStatus struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	MountPath         string                 `protobuf:"bytes,2,opt,name=mount_path,json=mountPath,proto3" json:"mount_path,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	RecursiveReadOnly *string                `protobuf:"bytes,4,opt,name=recursive_read_only,json=recursiveReadOnly,proto3,oneof" json:"recursive_read_only,omitempty"`
-	VolumeStatus      *VolumeStatus          `protobuf:"bytes,5,opt,name=volume_status,json=volumeStatus,proto3" json:"volume_status,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Where it is in the container.
+	MountPath string `protobuf:"bytes,2,opt,name=mount_path,json=mountPath,proto3" json:"mount_path,omitempty"`
+	// True when it cannot be written to.
+	ReadOnly bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Enabled or Disabled, as it turned out.
+	RecursiveReadOnly *string `protobuf:"bytes,4,opt,name=recursive_read_only,json=recursiveReadOnly,proto3,oneof" json:"recursive_read_only,omitempty"`
+	// What is known of the volume.
+	VolumeStatus  *VolumeStatus `protobuf:"bytes,5,opt,name=volume_status,json=volumeStatus,proto3" json:"volume_status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VolumeMountStatus) Reset() {
@@ -683,9 +743,11 @@ func (x *VolumeMountStatus) GetVolumeStatus() *VolumeStatus {
 	return nil
 }
 
+// VolumeStatus is what is known of a volume, by its sort.
 type VolumeStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Image         *ImageVolumeStatus     `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For volumes from images.
+	Image         *ImageVolumeStatus `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -727,10 +789,13 @@ func (x *VolumeStatus) GetImage() *ImageVolumeStatus {
 	return nil
 }
 
+// ContainerImage is an image on a node.
 type ContainerImage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
-	SizeBytes     int64                  `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names it goes by, with tags and digests.
+	Names []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	// Its size in bytes.
+	SizeBytes     int64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -779,10 +844,14 @@ func (x *ContainerImage) GetSizeBytes() int64 {
 	return 0
 }
 
+// ContainerState is what a container does; one of the three is set. Waiting when none is.
 type ContainerState struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Waiting       *ContainerStateWaiting    `protobuf:"bytes,1,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	Running       *ContainerStateRunning    `protobuf:"bytes,2,opt,name=running,proto3" json:"running,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It is not running yet.
+	Waiting *ContainerStateWaiting `protobuf:"bytes,1,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// It runs.
+	Running *ContainerStateRunning `protobuf:"bytes,2,opt,name=running,proto3" json:"running,omitempty"`
+	// It has ended.
 	Terminated    *ContainerStateTerminated `protobuf:"bytes,3,opt,name=terminated,proto3" json:"terminated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -839,8 +908,10 @@ func (x *ContainerState) GetTerminated() *ContainerStateTerminated {
 	return nil
 }
 
+// ContainerStateRunning is a container that runs.
 type ContainerStateRunning struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Since when.
 	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -883,15 +954,23 @@ func (x *ContainerStateRunning) GetStartedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ContainerStateTerminated is a container that has ended.
 type ContainerStateTerminated struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ExitCode      int32                  `protobuf:"varint,1,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
-	Signal        int32                  `protobuf:"varint,2,opt,name=signal,proto3" json:"signal,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	ContainerId   string                 `protobuf:"bytes,7,opt,name=container_id,json=containerID,proto3" json:"container_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exit status of its process.
+	ExitCode int32 `protobuf:"varint,1,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
+	// Signal that ended it; 0 for none.
+	Signal int32 `protobuf:"varint,2,opt,name=signal,proto3" json:"signal,omitempty"`
+	// One CamelCase word: Completed, Error, OOMKilled.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What it left as its termination message.
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// When it began.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// When it ended.
+	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	// RUNTIME://ID of the container.
+	ContainerId   string `protobuf:"bytes,7,opt,name=container_id,json=containerID,proto3" json:"container_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,10 +1054,13 @@ func (x *ContainerStateTerminated) GetContainerId() string {
 	return ""
 }
 
+// ContainerStateWaiting is a container that does not run yet.
 type ContainerStateWaiting struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One CamelCase word: ContainerCreating, ImagePullBackOff, CrashLoopBackOff.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1027,9 +1109,11 @@ func (x *ContainerStateWaiting) GetMessage() string {
 	return ""
 }
 
+// ContainerUser is who the processes of a container run as.
 type ContainerUser struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Linux         *LinuxContainerUser    `protobuf:"bytes,1,opt,name=linux,proto3" json:"linux,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// On Linux.
+	Linux         *LinuxContainerUser `protobuf:"bytes,1,opt,name=linux,proto3" json:"linux,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1071,9 +1155,11 @@ func (x *ContainerUser) GetLinux() *LinuxContainerUser {
 	return nil
 }
 
+// HostIP is an address of a node.
 type HostIP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Ip            string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1115,11 +1201,15 @@ func (x *HostIP) GetIp() string {
 	return ""
 }
 
+// LinuxContainerUser is who the first process of a container runs as.
 type LinuxContainerUser struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Uid                int64                  `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	Gid                int64                  `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
-	SupplementalGroups []int64                `protobuf:"varint,3,rep,packed,name=supplemental_groups,json=supplementalGroups,proto3" json:"supplemental_groups,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its uid.
+	Uid int64 `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Its gid.
+	Gid int64 `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
+	// Its further gids.
+	SupplementalGroups []int64 `protobuf:"varint,3,rep,packed,name=supplemental_groups,json=supplementalGroups,proto3" json:"supplemental_groups,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1175,10 +1265,13 @@ func (x *LinuxContainerUser) GetSupplementalGroups() []int64 {
 	return nil
 }
 
+// NodeAllocatableMappedResources is an amount of one resource.
 type NodeAllocatableMappedResources struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Quantity      *v1.Quantity           `protobuf:"bytes,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The amount.
+	Quantity      *v1.Quantity `protobuf:"bytes,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1227,11 +1320,15 @@ func (x *NodeAllocatableMappedResources) GetQuantity() *v1.Quantity {
 	return nil
 }
 
+// NodeAllocatableOverheadResources is what one resource costs on top.
 type NodeAllocatableOverheadResources struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	PerPod        *v1.Quantity           `protobuf:"bytes,2,opt,name=per_pod,json=perPod,proto3" json:"per_pod,omitempty"`
-	PerContainer  *v1.Quantity           `protobuf:"bytes,3,opt,name=per_container,json=perContainer,proto3" json:"per_container,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// For the pod, once.
+	PerPod *v1.Quantity `protobuf:"bytes,2,opt,name=per_pod,json=perPod,proto3" json:"per_pod,omitempty"`
+	// For each container.
+	PerContainer  *v1.Quantity `protobuf:"bytes,3,opt,name=per_container,json=perContainer,proto3" json:"per_container,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1287,17 +1384,26 @@ func (x *NodeAllocatableOverheadResources) GetPerContainer() *v1.Quantity {
 	return nil
 }
 
+// PodCondition is one thing that is known to be so, or not, about a pod.
 type PodCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	ObservedGeneration int64                  `protobuf:"varint,7,opt,name=observed_generation,json=observedGeneration,proto3" json:"observed_generation,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastProbeTime      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_probe_time,json=lastProbeTime,proto3" json:"last_probe_time,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is about: PodScheduled, Initialized, ContainersReady, Ready, DisruptionTarget, or a readiness
+	// gate.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// metadata.generation that this was found for.
+	ObservedGeneration int64 `protobuf:"varint,7,opt,name=observed_generation,json=observedGeneration,proto3" json:"observed_generation,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When it was looked at last.
+	LastProbeTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_probe_time,json=lastProbeTime,proto3" json:"last_probe_time,omitempty"`
+	// When status changed last.
 	LastTransitionTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_transition_time,json=lastTransitionTime,proto3" json:"last_transition_time,omitempty"`
-	Reason             string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// One CamelCase word for programs.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence for people.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodCondition) Reset() {
@@ -1379,9 +1485,11 @@ func (x *PodCondition) GetMessage() string {
 	return ""
 }
 
+// PodIP is an address of a pod.
 type PodIP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Ip            string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1423,11 +1531,15 @@ func (x *PodIP) GetIp() string {
 	return ""
 }
 
+// PodVolumeHealth is how one volume of a pod is.
 type PodVolumeHealth struct {
-	state              protoimpl.MessageState   `protogen:"open.v1"`
-	Name               string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	HealthConditions   []*VolumeHealthCondition `protobuf:"bytes,2,rep,name=health_conditions,json=healthConditions,proto3" json:"health_conditions,omitempty"`
-	LastTransitionTime *timestamppb.Timestamp   `protobuf:"bytes,3,opt,name=last_transition_time,json=lastTransitionTime,proto3" json:"last_transition_time,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What was found.
+	HealthConditions []*VolumeHealthCondition `protobuf:"bytes,2,rep,name=health_conditions,json=healthConditions,proto3" json:"health_conditions,omitempty"`
+	// When that changed last.
+	LastTransitionTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_transition_time,json=lastTransitionTime,proto3" json:"last_transition_time,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1483,11 +1595,15 @@ func (x *PodVolumeHealth) GetLastTransitionTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// ResourceHealth is the health of one unit of a resource.
 type ResourceHealth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ResourceId    string                 `protobuf:"bytes,1,opt,name=resource_id,json=resourceID,proto3" json:"resource_id,omitempty"`
-	Health        string                 `protobuf:"bytes,2,opt,name=health,proto3" json:"health,omitempty"`
-	Message       *string                `protobuf:"bytes,6,opt,name=message,proto3,oneof" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which unit.
+	ResourceId string `protobuf:"bytes,1,opt,name=resource_id,json=resourceID,proto3" json:"resource_id,omitempty"`
+	// Healthy, Unhealthy or Unknown.
+	Health string `protobuf:"bytes,2,opt,name=health,proto3" json:"health,omitempty"`
+	// What is wrong with it.
+	Message       *string `protobuf:"bytes,6,opt,name=message,proto3,oneof" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1543,11 +1659,15 @@ func (x *ResourceHealth) GetMessage() string {
 	return ""
 }
 
+// VolumeHealthCondition is one finding about a volume.
 type VolumeHealthCondition struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Status        string                 `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it is.
+	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// One CamelCase word for why.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A sentence for people.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// runs a command in the container; exit status 0 is success.
+// ExecAction runs a command in the container; exit status 0 is success.
 type ExecAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The command and its arguments; no shell in between. The working directory is /.
@@ -68,7 +68,7 @@ func (x *ExecAction) GetCommand() []string {
 	return nil
 }
 
-// asks the standard gRPC health service; SERVING is success.
+// GRPCAction asks the standard gRPC health service; SERVING is success.
 type GRPCAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Port, 1 to 65535.
@@ -132,7 +132,7 @@ func (x *GRPCAction) GetMode() string {
 	return ""
 }
 
-// asks by HTTP GET; a status of 200 to 399 is success.
+// HTTPGetAction asks by HTTP GET; a status of 200 to 399 is success.
 type HTTPGetAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Path to get; / when empty.
@@ -223,7 +223,7 @@ func (x *HTTPGetAction) GetProtocol() string {
 	return ""
 }
 
-// is one header of a request.
+// HTTPHeader is one header of a request.
 type HTTPHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the header.
@@ -278,7 +278,7 @@ func (x *HTTPHeader) GetValue() string {
 	return ""
 }
 
-// is what happens around a container's run.
+// Lifecycle is what happens around a container's run.
 type Lifecycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Run right after the start; its failure ends the container.
@@ -342,7 +342,7 @@ func (x *Lifecycle) GetStopSignal() string {
 	return ""
 }
 
-// does one thing; exactly one of its fields is set.
+// LifecycleHandler does one thing; exactly one of its fields is set.
 type LifecycleHandler struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Runs a command in the container.
@@ -415,7 +415,7 @@ func (x *LifecycleHandler) GetSleep() *SleepAction {
 	return nil
 }
 
-// asks a container, again and again, how it is.
+// Probe asks a container, again and again, how it is.
 type Probe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to do.
@@ -515,7 +515,7 @@ func (x *Probe) GetTerminationGracePeriodSeconds() int64 {
 	return 0
 }
 
-// asks in one way; exactly one of its fields is set.
+// ProbeHandler asks in one way; exactly one of its fields is set.
 type ProbeHandler struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Runs a command in the container.
@@ -588,7 +588,7 @@ func (x *ProbeHandler) GetGrpc() *GRPCAction {
 	return nil
 }
 
-// waits.
+// SleepAction waits.
 type SleepAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long; at most the pod's grace period.
@@ -634,7 +634,7 @@ func (x *SleepAction) GetSeconds() int64 {
 	return 0
 }
 
-// opens a connection; being accepted is success.
+// TCPSocketAction opens a connection; being accepted is success.
 type TCPSocketAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the port, or its name in the container.

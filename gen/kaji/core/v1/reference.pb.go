@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// names an object of the same namespace, of a kind that is clear from where it stands.
+// LocalObjectReference names an object of the same namespace, of a kind that is clear from where it stands.
 type LocalObjectReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the object.
@@ -67,7 +67,7 @@ func (x *LocalObjectReference) GetName() string {
 	return ""
 }
 
-// names an object, or a part of one.
+// ObjectReference names an object, or a part of one.
 type ObjectReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Kind of the object.

@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// says which claim was made for a pod.
+// PodResourceClaimStatus says which claim was made for a pod.
 type PodResourceClaimStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the pod's resource_claims.
@@ -78,7 +78,7 @@ func (x *PodResourceClaimStatus) GetResourceClaimName() string {
 	return ""
 }
 
-// says which nodes and which pods to be near to or far from.
+// Affinity says which nodes and which pods to be near to or far from.
 type Affinity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Nodes to prefer or insist on.
@@ -142,7 +142,7 @@ func (x *Affinity) GetPodAntiAffinity() *PodAntiAffinity {
 	return nil
 }
 
-// picks nodes. Pods that run already stay where they are.
+// NodeAffinity picks nodes. Pods that run already stay where they are.
 type NodeAffinity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What a node must match.
@@ -197,7 +197,7 @@ func (x *NodeAffinity) GetPreferredDuringSchedulingIgnoredDuringExecution() []*P
 	return nil
 }
 
-// picks nodes that match one of its terms.
+// NodeSelector picks nodes that match one of its terms.
 type NodeSelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The terms; at least one.
@@ -243,7 +243,7 @@ func (x *NodeSelector) GetNodeSelectorTerms() []*NodeSelectorTerm {
 	return nil
 }
 
-// is a condition on one label or field of a node.
+// NodeSelectorRequirement is a condition on one label or field of a node.
 type NodeSelectorRequirement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the label; metadata.name for the field.
@@ -307,7 +307,7 @@ func (x *NodeSelectorRequirement) GetValues() []string {
 	return nil
 }
 
-// matches nodes for which all of it holds. An empty one matches none.
+// NodeSelectorTerm matches nodes for which all of it holds. An empty one matches none.
 type NodeSelectorTerm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Conditions on labels.
@@ -362,7 +362,7 @@ func (x *NodeSelectorTerm) GetMatchFields() []*NodeSelectorRequirement {
 	return nil
 }
 
-// is pods to be near to.
+// PodAffinity is pods to be near to.
 type PodAffinity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pods that must be near; all terms must hold.
@@ -417,7 +417,7 @@ func (x *PodAffinity) GetPreferredDuringSchedulingIgnoredDuringExecution() []*We
 	return nil
 }
 
-// picks pods, and says what near means.
+// PodAffinityTerm picks pods, and says what near means.
 type PodAffinityTerm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pods that are meant; none when unset.
@@ -508,7 +508,7 @@ func (x *PodAffinityTerm) GetMismatchLabelKeys() []string {
 	return nil
 }
 
-// is pods to be far from.
+// PodAntiAffinity is pods to be far from.
 type PodAntiAffinity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Pods that must not be near; all terms must hold.
@@ -563,7 +563,7 @@ func (x *PodAntiAffinity) GetPreferredDuringSchedulingIgnoredDuringExecution() [
 	return nil
 }
 
-// is a claim for devices; exactly one of the two sources is set.
+// PodResourceClaim is a claim for devices; exactly one of the two sources is set.
 type PodResourceClaim struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name that containers use for it.
@@ -627,7 +627,7 @@ func (x *PodResourceClaim) GetResourceClaimTemplateName() string {
 	return ""
 }
 
-// holds a pod back from being scheduled.
+// PodSchedulingGate holds a pod back from being scheduled.
 type PodSchedulingGate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of what is waited for.
@@ -673,7 +673,7 @@ func (x *PodSchedulingGate) GetName() string {
 	return ""
 }
 
-// names the group that a pod is scheduled with.
+// PodSchedulingGroup names the group that a pod is scheduled with.
 type PodSchedulingGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// PodGroup of the pod's namespace.
@@ -719,7 +719,7 @@ func (x *PodSchedulingGroup) GetPodGroupName() string {
 	return ""
 }
 
-// counts for nodes that match it.
+// PreferredSchedulingTerm counts for nodes that match it.
 type PreferredSchedulingTerm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How much, 1 to 100.
@@ -774,7 +774,7 @@ func (x *PreferredSchedulingTerm) GetPreference() *NodeSelectorTerm {
 	return nil
 }
 
-// keeps pods away from a node, unless they tolerate it.
+// Taint keeps pods away from a node, unless they tolerate it.
 type Taint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the taint.
@@ -848,7 +848,7 @@ func (x *Taint) GetTimeAdded() *timestamppb.Timestamp {
 	return nil
 }
 
-// lets a pod stay in spite of taints.
+// Toleration lets a pod stay in spite of taints.
 type Toleration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the taint; empty with Exists for all.
@@ -930,7 +930,7 @@ func (x *Toleration) GetTolerationSeconds() int64 {
 	return 0
 }
 
-// spreads pods evenly over parts of the cluster.
+// TopologySpreadConstraint spreads pods evenly over parts of the cluster.
 type TopologySpreadConstraint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By how many pods a part may be ahead of the one with the fewest; at least 1.
@@ -1039,7 +1039,7 @@ func (x *TopologySpreadConstraint) GetMatchLabelKeys() []string {
 	return nil
 }
 
-// counts for nodes that match it.
+// WeightedPodAffinityTerm counts for nodes that match it.
 type WeightedPodAffinityTerm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How much, 1 to 100.

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// says what AppArmor lets a container do.
+// AppArmorProfile says what AppArmor lets a container do.
 type AppArmorProfile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// RuntimeDefault, Unconfined, or Localhost for a profile of the node.
@@ -77,7 +77,7 @@ func (x *AppArmorProfile) GetLocalhostProfile() string {
 	return ""
 }
 
-// changes the runtime's default set of Linux capabilities.
+// Capabilities changes the runtime's default set of Linux capabilities.
 type Capabilities struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Capabilities to add, without CAP_: NET_ADMIN. ALL for all.
@@ -132,7 +132,8 @@ func (x *Capabilities) GetDrop() []string {
 	return nil
 }
 
-// is how the containers of a pod run, where they do not say otherwise, and who owns its volumes.
+// PodSecurityContext is how the containers of a pod run, where they do not say otherwise, and who owns its
+// volumes.
 type PodSecurityContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// SELinux context of the containers.
@@ -286,7 +287,7 @@ func (x *PodSecurityContext) GetSeLinuxChangePolicy() string {
 	return ""
 }
 
-// is an SELinux context; empty parts are the runtime's choice.
+// SELinuxOptions is an SELinux context; empty parts are the runtime's choice.
 type SELinuxOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// User part.
@@ -359,7 +360,7 @@ func (x *SELinuxOptions) GetLevel() string {
 	return ""
 }
 
-// says which system calls a container may make.
+// SeccompProfile says which system calls a container may make.
 type SeccompProfile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// RuntimeDefault, Unconfined, or Localhost for a profile of the node.
@@ -414,7 +415,7 @@ func (x *SeccompProfile) GetLocalhostProfile() string {
 	return ""
 }
 
-// is how one container runs. What it sets wins over the pod's.
+// SecurityContext is how one container runs. What it sets wins over the pod's.
 type SecurityContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Linux capabilities to add and drop.
@@ -559,7 +560,7 @@ func (x *SecurityContext) GetAppArmorProfile() *AppArmorProfile {
 	return nil
 }
 
-// is one kernel parameter.
+// Sysctl is one kernel parameter.
 type Sysctl struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name: net.core.somaxconn.
@@ -614,7 +615,7 @@ func (x *Sysctl) GetValue() string {
 	return ""
 }
 
-// is how containers run on Windows.
+// WindowsSecurityContextOptions is how containers run on Windows.
 type WindowsSecurityContextOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the GMSA credential spec.

@@ -22,11 +22,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Service gives a set of pods one name and one address.
 type Service struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *ServiceSpec           `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *ServiceStatus         `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, namespace, labels; the name is its name in DNS.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Which pods, which ports, and how they are reached.
+	Spec *ServiceSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// Where it is reached from outside.
+	Status        *ServiceStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -82,30 +86,54 @@ func (x *Service) GetStatus() *ServiceStatus {
 	return nil
 }
 
+// ServiceSpec says which pods a service stands for, and how they are reached.
 type ServiceSpec struct {
-	state                         protoimpl.MessageState `protogen:"open.v1"`
-	Ports                         []*ServicePort         `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
-	Selector                      map[string]string      `protobuf:"bytes,2,rep,name=selector,proto3" json:"selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ClusterIp                     string                 `protobuf:"bytes,3,opt,name=cluster_ip,json=clusterIP,proto3" json:"cluster_ip,omitempty"`
-	ClusterIps                    []string               `protobuf:"bytes,18,rep,name=cluster_ips,json=clusterIPs,proto3" json:"cluster_ips,omitempty"`
-	Type                          string                 `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
-	ExternalIps                   []string               `protobuf:"bytes,5,rep,name=external_ips,json=externalIPs,proto3" json:"external_ips,omitempty"`
-	SessionAffinity               string                 `protobuf:"bytes,7,opt,name=session_affinity,json=sessionAffinity,proto3" json:"session_affinity,omitempty"`
-	LoadBalancerIp                string                 `protobuf:"bytes,8,opt,name=load_balancer_ip,json=loadBalancerIP,proto3" json:"load_balancer_ip,omitempty"`
-	LoadBalancerSourceRanges      []string               `protobuf:"bytes,9,rep,name=load_balancer_source_ranges,json=loadBalancerSourceRanges,proto3" json:"load_balancer_source_ranges,omitempty"`
-	ExternalName                  string                 `protobuf:"bytes,10,opt,name=external_name,json=externalName,proto3" json:"external_name,omitempty"`
-	ExternalTrafficPolicy         string                 `protobuf:"bytes,11,opt,name=external_traffic_policy,json=externalTrafficPolicy,proto3" json:"external_traffic_policy,omitempty"`
-	HealthCheckNodePort           int32                  `protobuf:"varint,12,opt,name=health_check_node_port,json=healthCheckNodePort,proto3" json:"health_check_node_port,omitempty"`
-	PublishNotReadyAddresses      bool                   `protobuf:"varint,13,opt,name=publish_not_ready_addresses,json=publishNotReadyAddresses,proto3" json:"publish_not_ready_addresses,omitempty"`
-	SessionAffinityConfig         *SessionAffinityConfig `protobuf:"bytes,14,opt,name=session_affinity_config,json=sessionAffinityConfig,proto3" json:"session_affinity_config,omitempty"`
-	IpFamilies                    []string               `protobuf:"bytes,19,rep,name=ip_families,json=ipFamilies,proto3" json:"ip_families,omitempty"`
-	IpFamilyPolicy                *string                `protobuf:"bytes,17,opt,name=ip_family_policy,json=ipFamilyPolicy,proto3,oneof" json:"ip_family_policy,omitempty"`
-	AllocateLoadBalancerNodePorts *bool                  `protobuf:"varint,20,opt,name=allocate_load_balancer_node_ports,json=allocateLoadBalancerNodePorts,proto3,oneof" json:"allocate_load_balancer_node_ports,omitempty"`
-	LoadBalancerClass             *string                `protobuf:"bytes,21,opt,name=load_balancer_class,json=loadBalancerClass,proto3,oneof" json:"load_balancer_class,omitempty"`
-	InternalTrafficPolicy         *string                `protobuf:"bytes,22,opt,name=internal_traffic_policy,json=internalTrafficPolicy,proto3,oneof" json:"internal_traffic_policy,omitempty"`
-	TrafficDistribution           *string                `protobuf:"bytes,23,opt,name=traffic_distribution,json=trafficDistribution,proto3,oneof" json:"traffic_distribution,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ports it is reached at; needs one, unless it is headless or an external name.
+	Ports []*ServicePort `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
+	// Labels of its pods. Empty when something else says where traffic goes.
+	Selector map[string]string `protobuf:"bytes,2,rep,name=selector,proto3" json:"selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Its address in the cluster; given when empty, None for a headless service, whose name leads to the pods
+	// themselves. It cannot change.
+	ClusterIp string `protobuf:"bytes,3,opt,name=cluster_ip,json=clusterIP,proto3" json:"cluster_ip,omitempty"`
+	// Its addresses, at most one of each family; the first is cluster_ip.
+	ClusterIps []string `protobuf:"bytes,18,rep,name=cluster_ips,json=clusterIPs,proto3" json:"cluster_ips,omitempty"`
+	// ClusterIP, NodePort (also a port of each node), LoadBalancer (also an address outside), ExternalName
+	// (another name in DNS). ClusterIP when empty.
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// Addresses outside whose traffic comes to the nodes for this service.
+	ExternalIps []string `protobuf:"bytes,5,rep,name=external_ips,json=externalIPs,proto3" json:"external_ips,omitempty"`
+	// ClientIP to lead each client to the same pod, None not to. None when empty.
+	SessionAffinity string `protobuf:"bytes,7,opt,name=session_affinity,json=sessionAffinity,proto3" json:"session_affinity,omitempty"`
+	// Address wanted of the load balancer, where it can be asked for.
+	LoadBalancerIp string `protobuf:"bytes,8,opt,name=load_balancer_ip,json=loadBalancerIP,proto3" json:"load_balancer_ip,omitempty"`
+	// Ranges of client addresses that the load balancer lets in; all when empty.
+	LoadBalancerSourceRanges []string `protobuf:"bytes,9,rep,name=load_balancer_source_ranges,json=loadBalancerSourceRanges,proto3" json:"load_balancer_source_ranges,omitempty"`
+	// Name that an ExternalName service stands for.
+	ExternalName string `protobuf:"bytes,10,opt,name=external_name,json=externalName,proto3" json:"external_name,omitempty"`
+	// Cluster to lead traffic from outside to all pods, Local to those of the node it came to, keeping the
+	// client's address.
+	ExternalTrafficPolicy string `protobuf:"bytes,11,opt,name=external_traffic_policy,json=externalTrafficPolicy,proto3" json:"external_traffic_policy,omitempty"`
+	// Port of each node where a load balancer asks whether it has pods; only with Local.
+	HealthCheckNodePort int32 `protobuf:"varint,12,opt,name=health_check_node_port,json=healthCheckNodePort,proto3" json:"health_check_node_port,omitempty"`
+	// True to lead to pods that are not ready too.
+	PublishNotReadyAddresses bool `protobuf:"varint,13,opt,name=publish_not_ready_addresses,json=publishNotReadyAddresses,proto3" json:"publish_not_ready_addresses,omitempty"`
+	// For how long session_affinity holds.
+	SessionAffinityConfig *SessionAffinityConfig `protobuf:"bytes,14,opt,name=session_affinity_config,json=sessionAffinityConfig,proto3" json:"session_affinity_config,omitempty"`
+	// Families of its addresses, first the main one: IPv4, IPv6.
+	IpFamilies []string `protobuf:"bytes,19,rep,name=ip_families,json=ipFamilies,proto3" json:"ip_families,omitempty"`
+	// SingleStack, PreferDualStack or RequireDualStack.
+	IpFamilyPolicy *string `protobuf:"bytes,17,opt,name=ip_family_policy,json=ipFamilyPolicy,proto3,oneof" json:"ip_family_policy,omitempty"`
+	// False when the load balancer needs no ports of the nodes; true when unset.
+	AllocateLoadBalancerNodePorts *bool `protobuf:"varint,20,opt,name=allocate_load_balancer_node_ports,json=allocateLoadBalancerNodePorts,proto3,oneof" json:"allocate_load_balancer_node_ports,omitempty"`
+	// Which load balancer is meant; the cluster's default when unset. It cannot change.
+	LoadBalancerClass *string `protobuf:"bytes,21,opt,name=load_balancer_class,json=loadBalancerClass,proto3,oneof" json:"load_balancer_class,omitempty"`
+	// Cluster to lead traffic from inside to all pods, Local to those of the same node.
+	InternalTrafficPolicy *string `protobuf:"bytes,22,opt,name=internal_traffic_policy,json=internalTrafficPolicy,proto3,oneof" json:"internal_traffic_policy,omitempty"`
+	// Pods to prefer: PreferSameZone, PreferSameNode. PreferClose is an older word for the former.
+	TrafficDistribution *string `protobuf:"bytes,23,opt,name=traffic_distribution,json=trafficDistribution,proto3,oneof" json:"traffic_distribution,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ServiceSpec) Reset() {
@@ -278,8 +306,10 @@ func (x *ServiceSpec) GetTrafficDistribution() string {
 	return ""
 }
 
+// LoadBalancerStatus is how a load balancer is reached.
 type LoadBalancerStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its points of entry.
 	Ingress       []*LoadBalancerIngress `protobuf:"bytes,1,rep,name=ingress,proto3" json:"ingress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -322,11 +352,15 @@ func (x *LoadBalancerStatus) GetIngress() []*LoadBalancerIngress {
 	return nil
 }
 
+// PortStatus is how one port of a load balancer is.
 type PortStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
-	Protocol      string                 `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Error         *string                `protobuf:"bytes,3,opt,name=error,proto3,oneof" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The port.
+	Port int32 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// What is wrong with it; unset when nothing is.
+	Error         *string `protobuf:"bytes,3,opt,name=error,proto3,oneof" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -382,10 +416,13 @@ func (x *PortStatus) GetError() string {
 	return ""
 }
 
+// ServiceStatus is where a service is reached from outside.
 type ServiceStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LoadBalancer  *LoadBalancerStatus    `protobuf:"bytes,1,opt,name=load_balancer,json=loadBalancer,proto3" json:"load_balancer,omitempty"`
-	Conditions    []*v1.Condition        `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its load balancer; empty until it has one.
+	LoadBalancer *LoadBalancerStatus `protobuf:"bytes,1,opt,name=load_balancer,json=loadBalancer,proto3" json:"load_balancer,omitempty"`
+	// What is known about it.
+	Conditions    []*v1.Condition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -434,9 +471,11 @@ func (x *ServiceStatus) GetConditions() []*v1.Condition {
 	return nil
 }
 
+// ClientIPConfig says how long a client keeps its pod.
 type ClientIPConfig struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	TimeoutSeconds *int32                 `protobuf:"varint,1,opt,name=timeout_seconds,json=timeoutSeconds,proto3,oneof" json:"timeout_seconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds without traffic; 1 to 86400, 10800 when unset.
+	TimeoutSeconds *int32 `protobuf:"varint,1,opt,name=timeout_seconds,json=timeoutSeconds,proto3,oneof" json:"timeout_seconds,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -478,12 +517,17 @@ func (x *ClientIPConfig) GetTimeoutSeconds() int32 {
 	return 0
 }
 
+// LoadBalancerIngress is one point of entry.
 type LoadBalancerIngress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	Hostname      string                 `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	IpMode        *string                `protobuf:"bytes,3,opt,name=ip_mode,json=ipMode,proto3,oneof" json:"ip_mode,omitempty"`
-	Ports         []*PortStatus          `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its address.
+	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// Its name, where it has no address of its own.
+	Hostname string `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// VIP when traffic comes with the address as its target, Proxy when with the node's or pod's.
+	IpMode *string `protobuf:"bytes,3,opt,name=ip_mode,json=ipMode,proto3,oneof" json:"ip_mode,omitempty"`
+	// How its ports are.
+	Ports         []*PortStatus `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,14 +590,21 @@ func (x *LoadBalancerIngress) GetPorts() []*PortStatus {
 	return nil
 }
 
+// ServicePort is one port of a service.
 type ServicePort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Protocol      string                 `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	AppProtocol   *string                `protobuf:"bytes,6,opt,name=app_protocol,json=appProtocol,proto3,oneof" json:"app_protocol,omitempty"`
-	Port          int32                  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
-	TargetPort    *v1.IntOrString        `protobuf:"bytes,4,opt,name=target_port,json=targetPort,proto3" json:"target_port,omitempty"`
-	NodePort      int32                  `protobuf:"varint,5,opt,name=node_port,json=nodePort,proto3" json:"node_port,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the port; needed when there are several.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// TCP, UDP or SCTP; TCP when empty.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// What is spoken there: http, kubernetes.io/h2c.
+	AppProtocol *string `protobuf:"bytes,6,opt,name=app_protocol,json=appProtocol,proto3,oneof" json:"app_protocol,omitempty"`
+	// Port the service is reached at.
+	Port int32 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	// Port of the pods: its number, or its name in the containers. The same as port when unset.
+	TargetPort *v1.IntOrString `protobuf:"bytes,4,opt,name=target_port,json=targetPort,proto3" json:"target_port,omitempty"`
+	// Port of each node for types NodePort and LoadBalancer; given when 0.
+	NodePort      int32 `protobuf:"varint,5,opt,name=node_port,json=nodePort,proto3" json:"node_port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,9 +681,11 @@ func (x *ServicePort) GetNodePort() int32 {
 	return 0
 }
 
+// SessionAffinityConfig says for how long affinity holds.
 type SessionAffinityConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientIp      *ClientIPConfig        `protobuf:"bytes,1,opt,name=client_ip,json=clientIP,proto3" json:"client_ip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For ClientIP.
+	ClientIp      *ClientIPConfig `protobuf:"bytes,1,opt,name=client_ip,json=clientIP,proto3" json:"client_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -674,10 +727,13 @@ func (x *SessionAffinityConfig) GetClientIp() *ClientIPConfig {
 	return nil
 }
 
+// ServiceList is services at one revision.
 type ServiceList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Service             `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The services.
+	Items         []*Service `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

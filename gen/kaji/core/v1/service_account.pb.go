@@ -22,12 +22,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ServiceAccount is who the programs of a pod act as.
 type ServiceAccount struct {
-	state                        protoimpl.MessageState  `protogen:"open.v1"`
-	Metadata                     *v1.ObjectMeta          `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Secrets                      []*ObjectReference      `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	ImagePullSecrets             []*LocalObjectReference `protobuf:"bytes,3,rep,name=image_pull_secrets,json=imagePullSecrets,proto3" json:"image_pull_secrets,omitempty"`
-	AutomountServiceAccountToken *bool                   `protobuf:"varint,4,opt,name=automount_service_account_token,json=automountServiceAccountToken,proto3,oneof" json:"automount_service_account_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, namespace, labels.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Secrets that its pods may use; only names count.
+	Secrets []*ObjectReference `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Credentials for image registries that its pods get.
+	ImagePullSecrets []*LocalObjectReference `protobuf:"bytes,3,rep,name=image_pull_secrets,json=imagePullSecrets,proto3" json:"image_pull_secrets,omitempty"`
+	// False to keep its token out of pods that do not say otherwise.
+	AutomountServiceAccountToken *bool `protobuf:"varint,4,opt,name=automount_service_account_token,json=automountServiceAccountToken,proto3,oneof" json:"automount_service_account_token,omitempty"`
 	unknownFields                protoimpl.UnknownFields
 	sizeCache                    protoimpl.SizeCache
 }
@@ -90,10 +95,13 @@ func (x *ServiceAccount) GetAutomountServiceAccountToken() bool {
 	return false
 }
 
+// ServiceAccountList is ServiceAccounts at one revision.
 type ServiceAccountList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*ServiceAccount      `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The ServiceAccounts.
+	Items         []*ServiceAccount `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

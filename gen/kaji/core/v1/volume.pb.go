@@ -22,17 +22,27 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// PersistentVolumeClaimSpec is what a claim asks for.
 type PersistentVolumeClaimSpec struct {
-	state                     protoimpl.MessageState      `protogen:"open.v1"`
-	AccessModes               []string                    `protobuf:"bytes,1,rep,name=access_modes,json=accessModes,proto3" json:"access_modes,omitempty"`
-	Selector                  *v1.LabelSelector           `protobuf:"bytes,4,opt,name=selector,proto3" json:"selector,omitempty"`
-	Resources                 *VolumeResourceRequirements `protobuf:"bytes,2,opt,name=resources,proto3" json:"resources,omitempty"`
-	VolumeName                string                      `protobuf:"bytes,3,opt,name=volume_name,json=volumeName,proto3" json:"volume_name,omitempty"`
-	StorageClassName          *string                     `protobuf:"bytes,5,opt,name=storage_class_name,json=storageClassName,proto3,oneof" json:"storage_class_name,omitempty"`
-	VolumeMode                *string                     `protobuf:"bytes,6,opt,name=volume_mode,json=volumeMode,proto3,oneof" json:"volume_mode,omitempty"`
-	DataSource                *TypedLocalObjectReference  `protobuf:"bytes,7,opt,name=data_source,json=dataSource,proto3" json:"data_source,omitempty"`
-	DataSourceRef             *TypedObjectReference       `protobuf:"bytes,8,opt,name=data_source_ref,json=dataSourceRef,proto3" json:"data_source_ref,omitempty"`
-	VolumeAttributesClassName *string                     `protobuf:"bytes,9,opt,name=volume_attributes_class_name,json=volumeAttributesClassName,proto3,oneof" json:"volume_attributes_class_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it is to be mounted: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod.
+	AccessModes []string `protobuf:"bytes,1,rep,name=access_modes,json=accessModes,proto3" json:"access_modes,omitempty"`
+	// Volumes that will do, by label.
+	Selector *v1.LabelSelector `protobuf:"bytes,4,opt,name=selector,proto3" json:"selector,omitempty"`
+	// Its size: requests.storage.
+	Resources *VolumeResourceRequirements `protobuf:"bytes,2,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Volume it is bound to.
+	VolumeName string `protobuf:"bytes,3,opt,name=volume_name,json=volumeName,proto3" json:"volume_name,omitempty"`
+	// Class that makes the volume; the default one when unset, none when empty.
+	StorageClassName *string `protobuf:"bytes,5,opt,name=storage_class_name,json=storageClassName,proto3,oneof" json:"storage_class_name,omitempty"`
+	// Filesystem or Block; Filesystem when unset.
+	VolumeMode *string `protobuf:"bytes,6,opt,name=volume_mode,json=volumeMode,proto3,oneof" json:"volume_mode,omitempty"`
+	// Snapshot or claim whose content it begins with.
+	DataSource *TypedLocalObjectReference `protobuf:"bytes,7,opt,name=data_source,json=dataSource,proto3" json:"data_source,omitempty"`
+	// What its content begins with, of any kind.
+	DataSourceRef *TypedObjectReference `protobuf:"bytes,8,opt,name=data_source_ref,json=dataSourceRef,proto3" json:"data_source_ref,omitempty"`
+	// Class with attributes of the volume that can change later.
+	VolumeAttributesClassName *string `protobuf:"bytes,9,opt,name=volume_attributes_class_name,json=volumeAttributesClassName,proto3,oneof" json:"volume_attributes_class_name,omitempty"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -130,12 +140,17 @@ func (x *PersistentVolumeClaimSpec) GetVolumeAttributesClassName() string {
 	return ""
 }
 
+// AWSElasticBlockStoreVolumeSource is a disk of Amazon EC2.
 type AWSElasticBlockStoreVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeId      string                 `protobuf:"bytes,1,opt,name=volume_id,json=volumeID,proto3" json:"volume_id,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	Partition     int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the disk.
+	VolumeId string `protobuf:"bytes,1,opt,name=volume_id,json=volumeID,proto3" json:"volume_id,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// Partition to mount; 0 for the whole disk.
+	Partition int32 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,14 +213,21 @@ func (x *AWSElasticBlockStoreVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// AzureDiskVolumeSource is a disk of Azure.
 type AzureDiskVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DiskName      string                 `protobuf:"bytes,1,opt,name=disk_name,json=diskName,proto3" json:"disk_name,omitempty"`
-	DiskUri       string                 `protobuf:"bytes,2,opt,name=disk_uri,json=diskURI,proto3" json:"disk_uri,omitempty"`
-	CachingMode   *string                `protobuf:"bytes,3,opt,name=caching_mode,json=cachingMode,proto3,oneof" json:"caching_mode,omitempty"`
-	FsType        *string                `protobuf:"bytes,4,opt,name=fs_type,json=fsType,proto3,oneof" json:"fs_type,omitempty"`
-	ReadOnly      *bool                  `protobuf:"varint,5,opt,name=read_only,json=readOnly,proto3,oneof" json:"read_only,omitempty"`
-	Kind          *string                `protobuf:"bytes,6,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the disk.
+	DiskName string `protobuf:"bytes,1,opt,name=disk_name,json=diskName,proto3" json:"disk_name,omitempty"`
+	// URI of the disk.
+	DiskUri string `protobuf:"bytes,2,opt,name=disk_uri,json=diskURI,proto3" json:"disk_uri,omitempty"`
+	// None, ReadOnly or ReadWrite; ReadWrite when unset.
+	CachingMode *string `protobuf:"bytes,3,opt,name=caching_mode,json=cachingMode,proto3,oneof" json:"caching_mode,omitempty"`
+	// File system; ext4 when unset.
+	FsType *string `protobuf:"bytes,4,opt,name=fs_type,json=fsType,proto3,oneof" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly *bool `protobuf:"varint,5,opt,name=read_only,json=readOnly,proto3,oneof" json:"read_only,omitempty"`
+	// Shared, Dedicated or Managed; Shared when unset.
+	Kind          *string `protobuf:"bytes,6,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,11 +304,15 @@ func (x *AzureDiskVolumeSource) GetKind() string {
 	return ""
 }
 
+// AzureFileVolumeSource is a file share of Azure.
 type AzureFileVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SecretName    string                 `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
-	ShareName     string                 `protobuf:"bytes,2,opt,name=share_name,json=shareName,proto3" json:"share_name,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Secret with name and key of the storage account.
+	SecretName string `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
+	// Name of the share.
+	ShareName string `protobuf:"bytes,2,opt,name=share_name,json=shareName,proto3" json:"share_name,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,13 +368,19 @@ func (x *AzureFileVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// CSIVolumeSource is a volume that a CSI driver makes for one pod.
 type CSIVolumeSource struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Driver               string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
-	ReadOnly             *bool                  `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3,oneof" json:"read_only,omitempty"`
-	FsType               *string                `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3,oneof" json:"fs_type,omitempty"`
-	VolumeAttributes     map[string]string      `protobuf:"bytes,4,rep,name=volume_attributes,json=volumeAttributes,proto3" json:"volume_attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	NodePublishSecretRef *LocalObjectReference  `protobuf:"bytes,5,opt,name=node_publish_secret_ref,json=nodePublishSecretRef,proto3" json:"node_publish_secret_ref,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Driver string `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
+	// True to keep it from being written to.
+	ReadOnly *bool `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3,oneof" json:"read_only,omitempty"`
+	// File system; the driver's choice when unset.
+	FsType *string `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3,oneof" json:"fs_type,omitempty"`
+	// Settings for the driver.
+	VolumeAttributes map[string]string `protobuf:"bytes,4,rep,name=volume_attributes,json=volumeAttributes,proto3" json:"volume_attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Secret that the driver is given.
+	NodePublishSecretRef *LocalObjectReference `protobuf:"bytes,5,opt,name=node_publish_secret_ref,json=nodePublishSecretRef,proto3" json:"node_publish_secret_ref,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -418,14 +450,21 @@ func (x *CSIVolumeSource) GetNodePublishSecretRef() *LocalObjectReference {
 	return nil
 }
 
+// CephFSVolumeSource is a directory of CephFS.
 type CephFSVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitors      []string               `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	SecretFile    string                 `protobuf:"bytes,4,opt,name=secret_file,json=secretFile,proto3" json:"secret_file,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,5,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the monitors.
+	Monitors []string `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	// Directory to mount; the root when empty.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// User to connect as; admin when empty.
+	User string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// Path of the user's key on the node.
+	SecretFile string `protobuf:"bytes,4,opt,name=secret_file,json=secretFile,proto3" json:"secret_file,omitempty"`
+	// Secret with the user's key; wins over secret_file.
+	SecretRef *LocalObjectReference `protobuf:"bytes,5,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -502,12 +541,17 @@ func (x *CephFSVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// CinderVolumeSource is a disk of OpenStack.
 type CinderVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeId      string                 `protobuf:"bytes,1,opt,name=volume_id,json=volumeID,proto3" json:"volume_id,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,4,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the disk.
+	VolumeId string `protobuf:"bytes,1,opt,name=volume_id,json=volumeID,proto3" json:"volume_id,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Secret with the credentials for OpenStack.
+	SecretRef     *LocalObjectReference `protobuf:"bytes,4,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,14 +614,21 @@ func (x *CinderVolumeSource) GetSecretRef() *LocalObjectReference {
 	return nil
 }
 
+// ClusterTrustBundleProjection is certificates of authorities, as one PEM file.
 type ClusterTrustBundleProjection struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	SignerName    *string                `protobuf:"bytes,2,opt,name=signer_name,json=signerName,proto3,oneof" json:"signer_name,omitempty"`
-	LabelSelector *v1.LabelSelector      `protobuf:"bytes,3,opt,name=label_selector,json=labelSelector,proto3" json:"label_selector,omitempty"`
-	Optional      *bool                  `protobuf:"varint,5,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	Path          string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
-	User          *int64                 `protobuf:"varint,6,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One bundle by name. Not with signer_name.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// All bundles of a signer that label_selector picks. Not with name.
+	SignerName *string `protobuf:"bytes,2,opt,name=signer_name,json=signerName,proto3,oneof" json:"signer_name,omitempty"`
+	// Bundles of the signer; none when unset, all when empty.
+	LabelSelector *v1.LabelSelector `protobuf:"bytes,3,opt,name=label_selector,json=labelSelector,proto3" json:"label_selector,omitempty"`
+	// True to go on without when there are none.
+	Optional *bool `protobuf:"varint,5,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	// Path of the file in the volume; relative, without "..".
+	Path string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	// Uid that owns the file; the volume's when unset.
+	User          *int64 `protobuf:"varint,6,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -654,13 +705,17 @@ func (x *ClusterTrustBundleProjection) GetUser() int64 {
 	return 0
 }
 
+// ConfigMapProjection is keys of a ConfigMap, as files.
 type ConfigMapProjection struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=local_object_reference,json=localObjectReference,proto3" json:"local_object_reference,omitempty"`
-	Items                []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Optional             *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ConfigMap, in the pod's namespace.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=local_object_reference,json=localObjectReference,proto3" json:"local_object_reference,omitempty"`
+	// Keys to take, and where; all keys under their own names when empty.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// True to go on without it when map or keys are not there.
+	Optional      *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigMapProjection) Reset() {
@@ -714,15 +769,21 @@ func (x *ConfigMapProjection) GetOptional() bool {
 	return false
 }
 
+// ConfigMapVolumeSource is keys of a ConfigMap, as files that follow its changes.
 type ConfigMapVolumeSource struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=local_object_reference,json=localObjectReference,proto3" json:"local_object_reference,omitempty"`
-	Items                []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	DefaultMode          *int32                 `protobuf:"varint,3,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
-	Optional             *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	DefaultUser          *int64                 `protobuf:"varint,5,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ConfigMap, in the pod's namespace.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=local_object_reference,json=localObjectReference,proto3" json:"local_object_reference,omitempty"`
+	// Keys to take, and where; all keys under their own names when empty.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Permission bits of the files, 0 to 0777; 0644 when unset.
+	DefaultMode *int32 `protobuf:"varint,3,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
+	// True to go on without it when map or keys are not there.
+	Optional *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	// Uid that owns the files.
+	DefaultUser   *int64 `protobuf:"varint,5,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigMapVolumeSource) Reset() {
@@ -790,8 +851,10 @@ func (x *ConfigMapVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// DownwardAPIProjection is fields of the pod, as files.
 type DownwardAPIProjection struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The files.
 	Items         []*DownwardAPIVolumeFile `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -834,15 +897,21 @@ func (x *DownwardAPIProjection) GetItems() []*DownwardAPIVolumeFile {
 	return nil
 }
 
+// DownwardAPIVolumeFile is one file with a field of the pod; one of the two references is set.
 type DownwardAPIVolumeFile struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Path             string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	FieldRef         *ObjectFieldSelector   `protobuf:"bytes,2,opt,name=field_ref,json=fieldRef,proto3" json:"field_ref,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the file in the volume; relative, without "..".
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// A field of the pod: labels, annotations, name, namespace or uid of its metadata.
+	FieldRef *ObjectFieldSelector `protobuf:"bytes,2,opt,name=field_ref,json=fieldRef,proto3" json:"field_ref,omitempty"`
+	// A request or limit of a container.
 	ResourceFieldRef *ResourceFieldSelector `protobuf:"bytes,3,opt,name=resource_field_ref,json=resourceFieldRef,proto3" json:"resource_field_ref,omitempty"`
-	Mode             *int32                 `protobuf:"varint,4,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
-	User             *int64                 `protobuf:"varint,5,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Permission bits of the file; the volume's when unset.
+	Mode *int32 `protobuf:"varint,4,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	// Uid that owns the file; the volume's when unset.
+	User          *int64 `protobuf:"varint,5,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DownwardAPIVolumeFile) Reset() {
@@ -910,11 +979,15 @@ func (x *DownwardAPIVolumeFile) GetUser() int64 {
 	return 0
 }
 
+// DownwardAPIVolumeSource is fields of the pod, as files that follow their changes.
 type DownwardAPIVolumeSource struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Items         []*DownwardAPIVolumeFile `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	DefaultMode   *int32                   `protobuf:"varint,2,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
-	DefaultUser   *int64                   `protobuf:"varint,3,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The files.
+	Items []*DownwardAPIVolumeFile `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Permission bits of the files, 0 to 0777; 0644 when unset.
+	DefaultMode *int32 `protobuf:"varint,2,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
+	// Uid that owns the files.
+	DefaultUser   *int64 `protobuf:"varint,3,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -970,11 +1043,15 @@ func (x *DownwardAPIVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// EmptyDirVolumeSource is an empty directory that goes with the pod.
 type EmptyDirVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Medium        string                 `protobuf:"bytes,1,opt,name=medium,proto3" json:"medium,omitempty"`
-	SizeLimit     *v1.Quantity           `protobuf:"bytes,2,opt,name=size_limit,json=sizeLimit,proto3" json:"size_limit,omitempty"`
-	Mode          *int32                 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Memory for a tmpfs, HugePages or HugePages-SIZE for huge pages; the node's disk when empty.
+	Medium string `protobuf:"bytes,1,opt,name=medium,proto3" json:"medium,omitempty"`
+	// How much may be in it; unset for no limit of its own.
+	SizeLimit *v1.Quantity `protobuf:"bytes,2,opt,name=size_limit,json=sizeLimit,proto3" json:"size_limit,omitempty"`
+	// Permission bits of the directory, 0 to 01777; 0777 when unset.
+	Mode          *int32 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1030,8 +1107,10 @@ func (x *EmptyDirVolumeSource) GetMode() int32 {
 	return 0
 }
 
+// EphemeralVolumeSource is a volume with a claim of its own.
 type EphemeralVolumeSource struct {
-	state               protoimpl.MessageState         `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the claim is made from; it is named POD-VOLUME and belongs to the pod.
 	VolumeClaimTemplate *PersistentVolumeClaimTemplate `protobuf:"bytes,1,opt,name=volume_claim_template,json=volumeClaimTemplate,proto3" json:"volume_claim_template,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -1074,13 +1153,19 @@ func (x *EphemeralVolumeSource) GetVolumeClaimTemplate() *PersistentVolumeClaimT
 	return nil
 }
 
+// FCVolumeSource is a disk reached by Fibre Channel; it is named by wwids, or by target_wwns and lun.
 type FCVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TargetWwns    []string               `protobuf:"bytes,1,rep,name=target_wwns,json=targetWWNs,proto3" json:"target_wwns,omitempty"`
-	Lun           *int32                 `protobuf:"varint,2,opt,name=lun,proto3,oneof" json:"lun,omitempty"`
-	FsType        string                 `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	Wwids         []string               `protobuf:"bytes,5,rep,name=wwids,proto3" json:"wwids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// World-wide names of the target.
+	TargetWwns []string `protobuf:"bytes,1,rep,name=target_wwns,json=targetWWNs,proto3" json:"target_wwns,omitempty"`
+	// Logical unit, 0 to 255.
+	Lun *int32 `protobuf:"varint,2,opt,name=lun,proto3,oneof" json:"lun,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly bool `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// World-wide ids of the disk.
+	Wwids         []string `protobuf:"bytes,5,rep,name=wwids,proto3" json:"wwids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1150,13 +1235,19 @@ func (x *FCVolumeSource) GetWwids() []string {
 	return nil
 }
 
+// FlexVolumeSource is a volume made by an executable on the node.
 type FlexVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Driver        string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,3,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	Options       map[string]string      `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the executable.
+	Driver string `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
+	// File system; the driver's choice when empty.
+	FsType string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// Secret that the driver is given.
+	SecretRef *LocalObjectReference `protobuf:"bytes,3,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	// True to mount it read-only.
+	ReadOnly bool `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Settings for the driver.
+	Options       map[string]string `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1226,10 +1317,13 @@ func (x *FlexVolumeSource) GetOptions() map[string]string {
 	return nil
 }
 
+// FlockerVolumeSource is a dataset of Flocker; one of the two fields is set.
 type FlockerVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DatasetName   string                 `protobuf:"bytes,1,opt,name=dataset_name,json=datasetName,proto3" json:"dataset_name,omitempty"`
-	DatasetUuid   string                 `protobuf:"bytes,2,opt,name=dataset_uuid,json=datasetUUID,proto3" json:"dataset_uuid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the dataset.
+	DatasetName string `protobuf:"bytes,1,opt,name=dataset_name,json=datasetName,proto3" json:"dataset_name,omitempty"`
+	// Uuid of the dataset.
+	DatasetUuid   string `protobuf:"bytes,2,opt,name=dataset_uuid,json=datasetUUID,proto3" json:"dataset_uuid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1278,12 +1372,17 @@ func (x *FlockerVolumeSource) GetDatasetUuid() string {
 	return ""
 }
 
+// GCEPersistentDiskVolumeSource is a disk of Google Compute Engine.
 type GCEPersistentDiskVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PdName        string                 `protobuf:"bytes,1,opt,name=pd_name,json=pdName,proto3" json:"pd_name,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	Partition     int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the disk.
+	PdName string `protobuf:"bytes,1,opt,name=pd_name,json=pdName,proto3" json:"pd_name,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// Partition to mount; 0 for the whole disk.
+	Partition int32 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1346,11 +1445,15 @@ func (x *GCEPersistentDiskVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// GitRepoVolumeSource is a clone of a git repository.
 type GitRepoVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Repository    string                 `protobuf:"bytes,1,opt,name=repository,proto3" json:"repository,omitempty"`
-	Revision      string                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	Directory     string                 `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URL of the repository.
+	Repository string `protobuf:"bytes,1,opt,name=repository,proto3" json:"repository,omitempty"`
+	// Commit to check out.
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Directory to clone into; "." for the volume itself.
+	Directory     string `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1406,11 +1509,15 @@ func (x *GitRepoVolumeSource) GetDirectory() string {
 	return ""
 }
 
+// GlusterfsVolumeSource is a volume of GlusterFS.
 type GlusterfsVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoints     string                 `protobuf:"bytes,1,opt,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoints object with the servers' addresses.
+	Endpoints string `protobuf:"bytes,1,opt,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// Name of the volume.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1466,10 +1573,14 @@ func (x *GlusterfsVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// HostPathVolumeSource is a file or directory of the node.
 type HostPathVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Type          *string                `protobuf:"bytes,2,opt,name=type,proto3,oneof" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its path on the node.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// What must be there: Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice. No
+	// check when empty.
+	Type          *string `protobuf:"bytes,2,opt,name=type,proto3,oneof" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1518,21 +1629,33 @@ func (x *HostPathVolumeSource) GetType() string {
 	return ""
 }
 
+// ISCSIVolumeSource is a disk reached by iSCSI.
 type ISCSIVolumeSource struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	TargetPortal      string                 `protobuf:"bytes,1,opt,name=target_portal,json=targetPortal,proto3" json:"target_portal,omitempty"`
-	Iqn               string                 `protobuf:"bytes,2,opt,name=iqn,proto3" json:"iqn,omitempty"`
-	Lun               int32                  `protobuf:"varint,3,opt,name=lun,proto3" json:"lun,omitempty"`
-	IscsiInterface    string                 `protobuf:"bytes,4,opt,name=iscsi_interface,json=iscsiInterface,proto3" json:"iscsi_interface,omitempty"`
-	FsType            string                 `protobuf:"bytes,5,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	Portals           []string               `protobuf:"bytes,7,rep,name=portals,proto3" json:"portals,omitempty"`
-	ChapAuthDiscovery bool                   `protobuf:"varint,8,opt,name=chap_auth_discovery,json=chapAuthDiscovery,proto3" json:"chap_auth_discovery,omitempty"`
-	ChapAuthSession   bool                   `protobuf:"varint,11,opt,name=chap_auth_session,json=chapAuthSession,proto3" json:"chap_auth_session,omitempty"`
-	SecretRef         *LocalObjectReference  `protobuf:"bytes,10,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
-	InitiatorName     *string                `protobuf:"bytes,12,opt,name=initiator_name,json=initiatorName,proto3,oneof" json:"initiator_name,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the target, ADDRESS[:PORT]; port 3260 when left out.
+	TargetPortal string `protobuf:"bytes,1,opt,name=target_portal,json=targetPortal,proto3" json:"target_portal,omitempty"`
+	// Qualified name of the target.
+	Iqn string `protobuf:"bytes,2,opt,name=iqn,proto3" json:"iqn,omitempty"`
+	// Logical unit, 0 to 255.
+	Lun int32 `protobuf:"varint,3,opt,name=lun,proto3" json:"lun,omitempty"`
+	// Interface to use; default when empty.
+	IscsiInterface string `protobuf:"bytes,4,opt,name=iscsi_interface,json=iscsiInterface,proto3" json:"iscsi_interface,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,5,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly bool `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Further addresses of the target.
+	Portals []string `protobuf:"bytes,7,rep,name=portals,proto3" json:"portals,omitempty"`
+	// True to authenticate by CHAP when looking for targets.
+	ChapAuthDiscovery bool `protobuf:"varint,8,opt,name=chap_auth_discovery,json=chapAuthDiscovery,proto3" json:"chap_auth_discovery,omitempty"`
+	// True to authenticate by CHAP when connecting.
+	ChapAuthSession bool `protobuf:"varint,11,opt,name=chap_auth_session,json=chapAuthSession,proto3" json:"chap_auth_session,omitempty"`
+	// Secret with the CHAP credentials.
+	SecretRef *LocalObjectReference `protobuf:"bytes,10,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	// Name to connect as, instead of the node's own.
+	InitiatorName *string `protobuf:"bytes,12,opt,name=initiator_name,json=initiatorName,proto3,oneof" json:"initiator_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ISCSIVolumeSource) Reset() {
@@ -1642,10 +1765,13 @@ func (x *ISCSIVolumeSource) GetInitiatorName() string {
 	return ""
 }
 
+// ImageVolumeSource is the content of a container image.
 type ImageVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reference     string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
-	PullPolicy    string                 `protobuf:"bytes,2,opt,name=pull_policy,json=pullPolicy,proto3" json:"pull_policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image: [registry/]name[:tag][@digest].
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Always, IfNotPresent or Never; by the tag when empty, as for containers.
+	PullPolicy    string `protobuf:"bytes,2,opt,name=pull_policy,json=pullPolicy,proto3" json:"pull_policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1694,12 +1820,17 @@ func (x *ImageVolumeSource) GetPullPolicy() string {
 	return ""
 }
 
+// KeyToPath is a key that becomes a file.
 type KeyToPath struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	Mode          *int32                 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
-	User          *int64                 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Path of the file in the volume; relative, without "..".
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Permission bits of the file, 0 to 0777; the volume's when unset.
+	Mode *int32 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	// Uid that owns the file; the volume's when unset.
+	User          *int64 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1762,11 +1893,15 @@ func (x *KeyToPath) GetUser() int64 {
 	return 0
 }
 
+// NFSVolumeSource is a directory of an NFS server.
 type NFSVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Server        string                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name or address of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// Path that the server exports.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1822,10 +1957,13 @@ func (x *NFSVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ObjectFieldSelector names a field of the pod.
 type ObjectFieldSelector struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiVersion    string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
-	FieldPath     string                 `protobuf:"bytes,2,opt,name=field_path,json=fieldPath,proto3" json:"field_path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API version that field_path is written in; v1 when empty.
+	ApiVersion string `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	// Path of the field: metadata.name, metadata.labels['KEY'].
+	FieldPath     string `protobuf:"bytes,2,opt,name=field_path,json=fieldPath,proto3" json:"field_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1874,9 +2012,12 @@ func (x *ObjectFieldSelector) GetFieldPath() string {
 	return ""
 }
 
+// PersistentVolumeClaimTemplate is what a claim is made from.
 type PersistentVolumeClaimTemplate struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta             `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels and annotations of the claim.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What the claim asks for.
 	Spec          *PersistentVolumeClaimSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1926,10 +2067,13 @@ func (x *PersistentVolumeClaimTemplate) GetSpec() *PersistentVolumeClaimSpec {
 	return nil
 }
 
+// PersistentVolumeClaimVolumeSource is the volume bound to a claim.
 type PersistentVolumeClaimVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClaimName     string                 `protobuf:"bytes,1,opt,name=claim_name,json=claimName,proto3" json:"claim_name,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The PersistentVolumeClaim, in the pod's namespace.
+	ClaimName string `protobuf:"bytes,1,opt,name=claim_name,json=claimName,proto3" json:"claim_name,omitempty"`
+	// True to keep all containers from writing to it.
+	ReadOnly      bool `protobuf:"varint,2,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1978,10 +2122,13 @@ func (x *PersistentVolumeClaimVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// PhotonPersistentDiskVolumeSource is a disk of Photon.
 type PhotonPersistentDiskVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PdId          string                 `protobuf:"bytes,1,opt,name=pd_id,json=pdID,proto3" json:"pd_id,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the disk.
+	PdId string `protobuf:"bytes,1,opt,name=pd_id,json=pdID,proto3" json:"pd_id,omitempty"`
+	// File system; ext4 when empty.
+	FsType        string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2030,18 +2177,27 @@ func (x *PhotonPersistentDiskVolumeSource) GetFsType() string {
 	return ""
 }
 
+// PodCertificateProjection is a key made for the pod and a certificate for it, renewed before it ends.
 type PodCertificateProjection struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	SignerName           string                 `protobuf:"bytes,1,opt,name=signer_name,json=signerName,proto3" json:"signer_name,omitempty"`
-	KeyType              string                 `protobuf:"bytes,2,opt,name=key_type,json=keyType,proto3" json:"key_type,omitempty"`
-	MaxExpirationSeconds *int32                 `protobuf:"varint,3,opt,name=max_expiration_seconds,json=maxExpirationSeconds,proto3,oneof" json:"max_expiration_seconds,omitempty"`
-	CredentialBundlePath string                 `protobuf:"bytes,4,opt,name=credential_bundle_path,json=credentialBundlePath,proto3" json:"credential_bundle_path,omitempty"`
-	KeyPath              string                 `protobuf:"bytes,5,opt,name=key_path,json=keyPath,proto3" json:"key_path,omitempty"`
-	CertificateChainPath string                 `protobuf:"bytes,6,opt,name=certificate_chain_path,json=certificateChainPath,proto3" json:"certificate_chain_path,omitempty"`
-	UserAnnotations      map[string]string      `protobuf:"bytes,7,rep,name=user_annotations,json=userAnnotations,proto3" json:"user_annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	User                 *int64                 `protobuf:"varint,8,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who signs.
+	SignerName string `protobuf:"bytes,1,opt,name=signer_name,json=signerName,proto3" json:"signer_name,omitempty"`
+	// RSA3072, RSA4096, ECDSAP256, ECDSAP384, ECDSAP521 or ED25519.
+	KeyType string `protobuf:"bytes,2,opt,name=key_type,json=keyType,proto3" json:"key_type,omitempty"`
+	// Seconds the certificate is good for at most, 3600 to 7862400; 86400 when unset.
+	MaxExpirationSeconds *int32 `protobuf:"varint,3,opt,name=max_expiration_seconds,json=maxExpirationSeconds,proto3,oneof" json:"max_expiration_seconds,omitempty"`
+	// File with key and certificates in one.
+	CredentialBundlePath string `protobuf:"bytes,4,opt,name=credential_bundle_path,json=credentialBundlePath,proto3" json:"credential_bundle_path,omitempty"`
+	// File with the key alone.
+	KeyPath string `protobuf:"bytes,5,opt,name=key_path,json=keyPath,proto3" json:"key_path,omitempty"`
+	// File with the certificates alone.
+	CertificateChainPath string `protobuf:"bytes,6,opt,name=certificate_chain_path,json=certificateChainPath,proto3" json:"certificate_chain_path,omitempty"`
+	// What the signer is told beside.
+	UserAnnotations map[string]string `protobuf:"bytes,7,rep,name=user_annotations,json=userAnnotations,proto3" json:"user_annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Uid that owns the files; the volume's when unset.
+	User          *int64 `protobuf:"varint,8,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodCertificateProjection) Reset() {
@@ -2130,11 +2286,15 @@ func (x *PodCertificateProjection) GetUser() int64 {
 	return 0
 }
 
+// PortworxVolumeSource is a volume of Portworx.
 type PortworxVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeId      string                 `protobuf:"bytes,1,opt,name=volume_id,json=volumeID,proto3" json:"volume_id,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the volume.
+	VolumeId string `protobuf:"bytes,1,opt,name=volume_id,json=volumeID,proto3" json:"volume_id,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2190,11 +2350,15 @@ func (x *PortworxVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ProjectedVolumeSource is files from several sources in one directory.
 type ProjectedVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sources       []*VolumeProjection    `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
-	DefaultMode   *int32                 `protobuf:"varint,2,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
-	DefaultUser   *int64                 `protobuf:"varint,3,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sources; no two may write the same file.
+	Sources []*VolumeProjection `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Permission bits of the files, 0 to 0777; 0644 when unset.
+	DefaultMode *int32 `protobuf:"varint,2,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
+	// Uid that owns the files.
+	DefaultUser   *int64 `protobuf:"varint,3,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2250,14 +2414,21 @@ func (x *ProjectedVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// QuobyteVolumeSource is a volume of Quobyte.
 type QuobyteVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Registry      string                 `protobuf:"bytes,1,opt,name=registry,proto3" json:"registry,omitempty"`
-	Volume        string                 `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	User          string                 `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
-	Group         string                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
-	Tenant        string                 `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the registry, HOST:PORT, separated by commas.
+	Registry string `protobuf:"bytes,1,opt,name=registry,proto3" json:"registry,omitempty"`
+	// Name of the volume.
+	Volume string `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
+	// True to mount it read-only.
+	ReadOnly bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// User to act as.
+	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	// Group to act as.
+	Group string `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
+	// Tenant that the volume belongs to.
+	Tenant        string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2334,16 +2505,25 @@ func (x *QuobyteVolumeSource) GetTenant() string {
 	return ""
 }
 
+// RBDVolumeSource is a block device of Ceph.
 type RBDVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitors      []string               `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Image         string                 `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	FsType        string                 `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	Pool          string                 `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
-	User          string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Keyring       string                 `protobuf:"bytes,6,opt,name=keyring,proto3" json:"keyring,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,7,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,8,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the monitors.
+	Monitors []string `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	// Name of the image.
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// Pool of the image; rbd when empty.
+	Pool string `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
+	// User to connect as; admin when empty.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// Path of the user's keyring on the node.
+	Keyring string `protobuf:"bytes,6,opt,name=keyring,proto3" json:"keyring,omitempty"`
+	// Secret with the user's key; wins over keyring.
+	SecretRef *LocalObjectReference `protobuf:"bytes,7,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,8,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2434,11 +2614,15 @@ func (x *RBDVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ResourceFieldSelector names a request or limit of a container.
 type ResourceFieldSelector struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ContainerName string                 `protobuf:"bytes,1,opt,name=container_name,json=containerName,proto3" json:"container_name,omitempty"`
-	Resource      string                 `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	Divisor       *v1.Quantity           `protobuf:"bytes,3,opt,name=divisor,proto3" json:"divisor,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The container; in volumes it must be said, in variables it is the container itself when empty.
+	ContainerName string `protobuf:"bytes,1,opt,name=container_name,json=containerName,proto3" json:"container_name,omitempty"`
+	// What is wanted: limits.cpu, requests.memory.
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Unit to tell it in: 1m, 1Mi; 1 when unset. Rounded up.
+	Divisor       *v1.Quantity `protobuf:"bytes,3,opt,name=divisor,proto3" json:"divisor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2494,20 +2678,31 @@ func (x *ResourceFieldSelector) GetDivisor() *v1.Quantity {
 	return nil
 }
 
+// ScaleIOVolumeSource is a volume of ScaleIO.
 type ScaleIOVolumeSource struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Gateway          string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	System           string                 `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
-	SecretRef        *LocalObjectReference  `protobuf:"bytes,3,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
-	SslEnabled       bool                   `protobuf:"varint,4,opt,name=ssl_enabled,json=sslEnabled,proto3" json:"ssl_enabled,omitempty"`
-	ProtectionDomain string                 `protobuf:"bytes,5,opt,name=protection_domain,json=protectionDomain,proto3" json:"protection_domain,omitempty"`
-	StoragePool      string                 `protobuf:"bytes,6,opt,name=storage_pool,json=storagePool,proto3" json:"storage_pool,omitempty"`
-	StorageMode      string                 `protobuf:"bytes,7,opt,name=storage_mode,json=storageMode,proto3" json:"storage_mode,omitempty"`
-	VolumeName       string                 `protobuf:"bytes,8,opt,name=volume_name,json=volumeName,proto3" json:"volume_name,omitempty"`
-	FsType           string                 `protobuf:"bytes,9,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	ReadOnly         bool                   `protobuf:"varint,10,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the gateway.
+	Gateway string `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Name of the storage system.
+	System string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	// Secret with the credentials.
+	SecretRef *LocalObjectReference `protobuf:"bytes,3,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	// True to speak TLS with the gateway.
+	SslEnabled bool `protobuf:"varint,4,opt,name=ssl_enabled,json=sslEnabled,proto3" json:"ssl_enabled,omitempty"`
+	// Name of the protection domain.
+	ProtectionDomain string `protobuf:"bytes,5,opt,name=protection_domain,json=protectionDomain,proto3" json:"protection_domain,omitempty"`
+	// Pool in that domain.
+	StoragePool string `protobuf:"bytes,6,opt,name=storage_pool,json=storagePool,proto3" json:"storage_pool,omitempty"`
+	// ThickProvisioned or ThinProvisioned; the latter when empty.
+	StorageMode string `protobuf:"bytes,7,opt,name=storage_mode,json=storageMode,proto3" json:"storage_mode,omitempty"`
+	// Name of the volume.
+	VolumeName string `protobuf:"bytes,8,opt,name=volume_name,json=volumeName,proto3" json:"volume_name,omitempty"`
+	// File system; xfs when empty.
+	FsType string `protobuf:"bytes,9,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly      bool `protobuf:"varint,10,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScaleIOVolumeSource) Reset() {
@@ -2610,13 +2805,17 @@ func (x *ScaleIOVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// SecretProjection is keys of a Secret, as files.
 type SecretProjection struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=local_object_reference,json=localObjectReference,proto3" json:"local_object_reference,omitempty"`
-	Items                []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Optional             *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Secret, in the pod's namespace.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=local_object_reference,json=localObjectReference,proto3" json:"local_object_reference,omitempty"`
+	// Keys to take, and where; all keys under their own names when empty.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// True to go on without it when secret or keys are not there.
+	Optional      *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SecretProjection) Reset() {
@@ -2670,13 +2869,19 @@ func (x *SecretProjection) GetOptional() bool {
 	return false
 }
 
+// SecretVolumeSource is keys of a Secret, as files in memory that follow its changes.
 type SecretVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SecretName    string                 `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
-	Items         []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	DefaultMode   *int32                 `protobuf:"varint,3,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
-	Optional      *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	DefaultUser   *int64                 `protobuf:"varint,5,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Secret, in the pod's namespace.
+	SecretName string `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
+	// Keys to take, and where; all keys under their own names when empty.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Permission bits of the files, 0 to 0777; 0644 when unset.
+	DefaultMode *int32 `protobuf:"varint,3,opt,name=default_mode,json=defaultMode,proto3,oneof" json:"default_mode,omitempty"`
+	// True to go on without it when secret or keys are not there.
+	Optional *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	// Uid that owns the files.
+	DefaultUser   *int64 `protobuf:"varint,5,opt,name=default_user,json=defaultUser,proto3,oneof" json:"default_user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2746,14 +2951,19 @@ func (x *SecretVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// ServiceAccountTokenProjection is a token of the pod's service account, renewed before it ends.
 type ServiceAccountTokenProjection struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Audience          string                 `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
-	ExpirationSeconds *int64                 `protobuf:"varint,2,opt,name=expiration_seconds,json=expirationSeconds,proto3,oneof" json:"expiration_seconds,omitempty"`
-	Path              string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
-	User              *int64                 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the token is for; the API server when empty.
+	Audience string `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Seconds it is good for, at least 600; 3600 when unset.
+	ExpirationSeconds *int64 `protobuf:"varint,2,opt,name=expiration_seconds,json=expirationSeconds,proto3,oneof" json:"expiration_seconds,omitempty"`
+	// Path of the file in the volume; relative, without "..".
+	Path string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Uid that owns the file; the volume's when unset.
+	User          *int64 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServiceAccountTokenProjection) Reset() {
@@ -2814,15 +3024,21 @@ func (x *ServiceAccountTokenProjection) GetUser() int64 {
 	return 0
 }
 
+// StorageOSVolumeSource is a volume of StorageOS.
 type StorageOSVolumeSource struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	VolumeName      string                 `protobuf:"bytes,1,opt,name=volume_name,json=volumeName,proto3" json:"volume_name,omitempty"`
-	VolumeNamespace string                 `protobuf:"bytes,2,opt,name=volume_namespace,json=volumeNamespace,proto3" json:"volume_namespace,omitempty"`
-	FsType          string                 `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	ReadOnly        bool                   `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	SecretRef       *LocalObjectReference  `protobuf:"bytes,5,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	VolumeName string `protobuf:"bytes,1,opt,name=volume_name,json=volumeName,proto3" json:"volume_name,omitempty"`
+	// Namespace of the volume in StorageOS; the pod's when empty.
+	VolumeNamespace string `protobuf:"bytes,2,opt,name=volume_namespace,json=volumeNamespace,proto3" json:"volume_namespace,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,3,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// True to mount it read-only.
+	ReadOnly bool `protobuf:"varint,4,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Secret with the credentials.
+	SecretRef     *LocalObjectReference `protobuf:"bytes,5,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StorageOSVolumeSource) Reset() {
@@ -2890,11 +3106,15 @@ func (x *StorageOSVolumeSource) GetSecretRef() *LocalObjectReference {
 	return nil
 }
 
+// TypedLocalObjectReference names an object of the same namespace, with its kind.
 type TypedLocalObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiGroup      *string                `protobuf:"bytes,1,opt,name=api_group,json=apiGroup,proto3,oneof" json:"api_group,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the kind; unset for the core group.
+	ApiGroup *string `protobuf:"bytes,1,opt,name=api_group,json=apiGroup,proto3,oneof" json:"api_group,omitempty"`
+	// The kind.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Name of the object.
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2950,12 +3170,17 @@ func (x *TypedLocalObjectReference) GetName() string {
 	return ""
 }
 
+// TypedObjectReference names an object, with its kind.
 type TypedObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiGroup      *string                `protobuf:"bytes,1,opt,name=api_group,json=apiGroup,proto3,oneof" json:"api_group,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     *string                `protobuf:"bytes,4,opt,name=namespace,proto3,oneof" json:"namespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the kind; unset for the core group.
+	ApiGroup *string `protobuf:"bytes,1,opt,name=api_group,json=apiGroup,proto3,oneof" json:"api_group,omitempty"`
+	// The kind.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Name of the object.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Namespace of the object; the same when unset.
+	Namespace     *string `protobuf:"bytes,4,opt,name=namespace,proto3,oneof" json:"namespace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3018,10 +3243,13 @@ func (x *TypedObjectReference) GetNamespace() string {
 	return ""
 }
 
+// Volume is a directory that containers of a pod can mount.
 type Volume struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	VolumeSource  *VolumeSource          `protobuf:"bytes,2,opt,name=volume_source,json=volumeSource,proto3" json:"volume_source,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, unique in the pod; a DNS label.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Where its content comes from; an emptyDir when nothing is said.
+	VolumeSource  *VolumeSource `protobuf:"bytes,2,opt,name=volume_source,json=volumeSource,proto3" json:"volume_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3070,16 +3298,23 @@ func (x *Volume) GetVolumeSource() *VolumeSource {
 	return nil
 }
 
+// VolumeProjection is one source of a projected volume; exactly one of its fields is set.
 type VolumeProjection struct {
-	state               protoimpl.MessageState         `protogen:"open.v1"`
-	Secret              *SecretProjection              `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
-	DownwardApi         *DownwardAPIProjection         `protobuf:"bytes,2,opt,name=downward_api,json=downwardAPI,proto3" json:"downward_api,omitempty"`
-	ConfigMap           *ConfigMapProjection           `protobuf:"bytes,3,opt,name=config_map,json=configMap,proto3" json:"config_map,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys of a Secret.
+	Secret *SecretProjection `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	// Fields of the pod.
+	DownwardApi *DownwardAPIProjection `protobuf:"bytes,2,opt,name=downward_api,json=downwardAPI,proto3" json:"downward_api,omitempty"`
+	// Keys of a ConfigMap.
+	ConfigMap *ConfigMapProjection `protobuf:"bytes,3,opt,name=config_map,json=configMap,proto3" json:"config_map,omitempty"`
+	// A token of the pod's service account.
 	ServiceAccountToken *ServiceAccountTokenProjection `protobuf:"bytes,4,opt,name=service_account_token,json=serviceAccountToken,proto3" json:"service_account_token,omitempty"`
-	ClusterTrustBundle  *ClusterTrustBundleProjection  `protobuf:"bytes,5,opt,name=cluster_trust_bundle,json=clusterTrustBundle,proto3" json:"cluster_trust_bundle,omitempty"`
-	PodCertificate      *PodCertificateProjection      `protobuf:"bytes,6,opt,name=pod_certificate,json=podCertificate,proto3" json:"pod_certificate,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Certificates of authorities to trust.
+	ClusterTrustBundle *ClusterTrustBundleProjection `protobuf:"bytes,5,opt,name=cluster_trust_bundle,json=clusterTrustBundle,proto3" json:"cluster_trust_bundle,omitempty"`
+	// A key and certificate for the pod.
+	PodCertificate *PodCertificateProjection `protobuf:"bytes,6,opt,name=pod_certificate,json=podCertificate,proto3" json:"pod_certificate,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *VolumeProjection) Reset() {
@@ -3154,9 +3389,12 @@ func (x *VolumeProjection) GetPodCertificate() *PodCertificateProjection {
 	return nil
 }
 
+// VolumeResourceRequirements is the size of a volume.
 type VolumeResourceRequirements struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Limits        map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most it may have.
+	Limits map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The least it must have.
 	Requests      map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3206,40 +3444,71 @@ func (x *VolumeResourceRequirements) GetRequests() map[string]*v1.Quantity {
 	return nil
 }
 
+// VolumeSource is where a volume's content comes from; exactly one of its fields is set.
 type VolumeSource struct {
-	state                 protoimpl.MessageState             `protogen:"open.v1"`
-	HostPath              *HostPathVolumeSource              `protobuf:"bytes,1,opt,name=host_path,json=hostPath,proto3" json:"host_path,omitempty"`
-	EmptyDir              *EmptyDirVolumeSource              `protobuf:"bytes,2,opt,name=empty_dir,json=emptyDir,proto3" json:"empty_dir,omitempty"`
-	GcePersistentDisk     *GCEPersistentDiskVolumeSource     `protobuf:"bytes,3,opt,name=gce_persistent_disk,json=gcePersistentDisk,proto3" json:"gce_persistent_disk,omitempty"`
-	AwsElasticBlockStore  *AWSElasticBlockStoreVolumeSource  `protobuf:"bytes,4,opt,name=aws_elastic_block_store,json=awsElasticBlockStore,proto3" json:"aws_elastic_block_store,omitempty"`
-	GitRepo               *GitRepoVolumeSource               `protobuf:"bytes,5,opt,name=git_repo,json=gitRepo,proto3" json:"git_repo,omitempty"`
-	Secret                *SecretVolumeSource                `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
-	Nfs                   *NFSVolumeSource                   `protobuf:"bytes,7,opt,name=nfs,proto3" json:"nfs,omitempty"`
-	Iscsi                 *ISCSIVolumeSource                 `protobuf:"bytes,8,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
-	Glusterfs             *GlusterfsVolumeSource             `protobuf:"bytes,9,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A file or directory of the node.
+	HostPath *HostPathVolumeSource `protobuf:"bytes,1,opt,name=host_path,json=hostPath,proto3" json:"host_path,omitempty"`
+	// An empty directory that goes with the pod.
+	EmptyDir *EmptyDirVolumeSource `protobuf:"bytes,2,opt,name=empty_dir,json=emptyDir,proto3" json:"empty_dir,omitempty"`
+	// A disk of Google Compute Engine.
+	GcePersistentDisk *GCEPersistentDiskVolumeSource `protobuf:"bytes,3,opt,name=gce_persistent_disk,json=gcePersistentDisk,proto3" json:"gce_persistent_disk,omitempty"`
+	// A disk of Amazon EC2.
+	AwsElasticBlockStore *AWSElasticBlockStoreVolumeSource `protobuf:"bytes,4,opt,name=aws_elastic_block_store,json=awsElasticBlockStore,proto3" json:"aws_elastic_block_store,omitempty"`
+	// A clone of a git repository; given up by Kubernetes.
+	GitRepo *GitRepoVolumeSource `protobuf:"bytes,5,opt,name=git_repo,json=gitRepo,proto3" json:"git_repo,omitempty"`
+	// Keys of a Secret, as files.
+	Secret *SecretVolumeSource `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	// A directory of an NFS server.
+	Nfs *NFSVolumeSource `protobuf:"bytes,7,opt,name=nfs,proto3" json:"nfs,omitempty"`
+	// A disk reached by iSCSI.
+	Iscsi *ISCSIVolumeSource `protobuf:"bytes,8,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
+	// A volume of GlusterFS.
+	Glusterfs *GlusterfsVolumeSource `protobuf:"bytes,9,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
+	// The volume bound to a PersistentVolumeClaim.
 	PersistentVolumeClaim *PersistentVolumeClaimVolumeSource `protobuf:"bytes,10,opt,name=persistent_volume_claim,json=persistentVolumeClaim,proto3" json:"persistent_volume_claim,omitempty"`
-	Rbd                   *RBDVolumeSource                   `protobuf:"bytes,11,opt,name=rbd,proto3" json:"rbd,omitempty"`
-	FlexVolume            *FlexVolumeSource                  `protobuf:"bytes,12,opt,name=flex_volume,json=flexVolume,proto3" json:"flex_volume,omitempty"`
-	Cinder                *CinderVolumeSource                `protobuf:"bytes,13,opt,name=cinder,proto3" json:"cinder,omitempty"`
-	Cephfs                *CephFSVolumeSource                `protobuf:"bytes,14,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
-	Flocker               *FlockerVolumeSource               `protobuf:"bytes,15,opt,name=flocker,proto3" json:"flocker,omitempty"`
-	DownwardApi           *DownwardAPIVolumeSource           `protobuf:"bytes,16,opt,name=downward_api,json=downwardAPI,proto3" json:"downward_api,omitempty"`
-	Fc                    *FCVolumeSource                    `protobuf:"bytes,17,opt,name=fc,proto3" json:"fc,omitempty"`
-	AzureFile             *AzureFileVolumeSource             `protobuf:"bytes,18,opt,name=azure_file,json=azureFile,proto3" json:"azure_file,omitempty"`
-	ConfigMap             *ConfigMapVolumeSource             `protobuf:"bytes,19,opt,name=config_map,json=configMap,proto3" json:"config_map,omitempty"`
-	VsphereVolume         *VsphereVirtualDiskVolumeSource    `protobuf:"bytes,20,opt,name=vsphere_volume,json=vsphereVolume,proto3" json:"vsphere_volume,omitempty"`
-	Quobyte               *QuobyteVolumeSource               `protobuf:"bytes,21,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
-	AzureDisk             *AzureDiskVolumeSource             `protobuf:"bytes,22,opt,name=azure_disk,json=azureDisk,proto3" json:"azure_disk,omitempty"`
-	PhotonPersistentDisk  *PhotonPersistentDiskVolumeSource  `protobuf:"bytes,23,opt,name=photon_persistent_disk,json=photonPersistentDisk,proto3" json:"photon_persistent_disk,omitempty"`
-	Projected             *ProjectedVolumeSource             `protobuf:"bytes,26,opt,name=projected,proto3" json:"projected,omitempty"`
-	PortworxVolume        *PortworxVolumeSource              `protobuf:"bytes,24,opt,name=portworx_volume,json=portworxVolume,proto3" json:"portworx_volume,omitempty"`
-	ScaleIo               *ScaleIOVolumeSource               `protobuf:"bytes,25,opt,name=scale_io,json=scaleIO,proto3" json:"scale_io,omitempty"`
-	Storageos             *StorageOSVolumeSource             `protobuf:"bytes,27,opt,name=storageos,proto3" json:"storageos,omitempty"`
-	Csi                   *CSIVolumeSource                   `protobuf:"bytes,28,opt,name=csi,proto3" json:"csi,omitempty"`
-	Ephemeral             *EphemeralVolumeSource             `protobuf:"bytes,29,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
-	Image                 *ImageVolumeSource                 `protobuf:"bytes,30,opt,name=image,proto3" json:"image,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// A block device of Ceph.
+	Rbd *RBDVolumeSource `protobuf:"bytes,11,opt,name=rbd,proto3" json:"rbd,omitempty"`
+	// A volume made by an executable on the node.
+	FlexVolume *FlexVolumeSource `protobuf:"bytes,12,opt,name=flex_volume,json=flexVolume,proto3" json:"flex_volume,omitempty"`
+	// A disk of OpenStack.
+	Cinder *CinderVolumeSource `protobuf:"bytes,13,opt,name=cinder,proto3" json:"cinder,omitempty"`
+	// A directory of CephFS.
+	Cephfs *CephFSVolumeSource `protobuf:"bytes,14,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
+	// A dataset of Flocker.
+	Flocker *FlockerVolumeSource `protobuf:"bytes,15,opt,name=flocker,proto3" json:"flocker,omitempty"`
+	// Fields of the pod, as files.
+	DownwardApi *DownwardAPIVolumeSource `protobuf:"bytes,16,opt,name=downward_api,json=downwardAPI,proto3" json:"downward_api,omitempty"`
+	// A disk reached by Fibre Channel.
+	Fc *FCVolumeSource `protobuf:"bytes,17,opt,name=fc,proto3" json:"fc,omitempty"`
+	// A file share of Azure.
+	AzureFile *AzureFileVolumeSource `protobuf:"bytes,18,opt,name=azure_file,json=azureFile,proto3" json:"azure_file,omitempty"`
+	// Keys of a ConfigMap, as files.
+	ConfigMap *ConfigMapVolumeSource `protobuf:"bytes,19,opt,name=config_map,json=configMap,proto3" json:"config_map,omitempty"`
+	// A disk of vSphere.
+	VsphereVolume *VsphereVirtualDiskVolumeSource `protobuf:"bytes,20,opt,name=vsphere_volume,json=vsphereVolume,proto3" json:"vsphere_volume,omitempty"`
+	// A volume of Quobyte.
+	Quobyte *QuobyteVolumeSource `protobuf:"bytes,21,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
+	// A disk of Azure.
+	AzureDisk *AzureDiskVolumeSource `protobuf:"bytes,22,opt,name=azure_disk,json=azureDisk,proto3" json:"azure_disk,omitempty"`
+	// A disk of Photon.
+	PhotonPersistentDisk *PhotonPersistentDiskVolumeSource `protobuf:"bytes,23,opt,name=photon_persistent_disk,json=photonPersistentDisk,proto3" json:"photon_persistent_disk,omitempty"`
+	// Files from several of these in one directory.
+	Projected *ProjectedVolumeSource `protobuf:"bytes,26,opt,name=projected,proto3" json:"projected,omitempty"`
+	// A volume of Portworx.
+	PortworxVolume *PortworxVolumeSource `protobuf:"bytes,24,opt,name=portworx_volume,json=portworxVolume,proto3" json:"portworx_volume,omitempty"`
+	// A volume of ScaleIO.
+	ScaleIo *ScaleIOVolumeSource `protobuf:"bytes,25,opt,name=scale_io,json=scaleIO,proto3" json:"scale_io,omitempty"`
+	// A volume of StorageOS.
+	Storageos *StorageOSVolumeSource `protobuf:"bytes,27,opt,name=storageos,proto3" json:"storageos,omitempty"`
+	// A volume made by a CSI driver for this pod.
+	Csi *CSIVolumeSource `protobuf:"bytes,28,opt,name=csi,proto3" json:"csi,omitempty"`
+	// A volume with a claim of its own, made for this pod and gone with it.
+	Ephemeral *EphemeralVolumeSource `protobuf:"bytes,29,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
+	// Content of a container image, read-only.
+	Image         *ImageVolumeSource `protobuf:"bytes,30,opt,name=image,proto3" json:"image,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VolumeSource) Reset() {
@@ -3482,14 +3751,19 @@ func (x *VolumeSource) GetImage() *ImageVolumeSource {
 	return nil
 }
 
+// VsphereVirtualDiskVolumeSource is a disk of vSphere.
 type VsphereVirtualDiskVolumeSource struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	VolumePath        string                 `protobuf:"bytes,1,opt,name=volume_path,json=volumePath,proto3" json:"volume_path,omitempty"`
-	FsType            string                 `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
-	StoragePolicyName string                 `protobuf:"bytes,3,opt,name=storage_policy_name,json=storagePolicyName,proto3" json:"storage_policy_name,omitempty"`
-	StoragePolicyId   string                 `protobuf:"bytes,4,opt,name=storage_policy_id,json=storagePolicyID,proto3" json:"storage_policy_id,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the disk.
+	VolumePath string `protobuf:"bytes,1,opt,name=volume_path,json=volumePath,proto3" json:"volume_path,omitempty"`
+	// File system; ext4 when empty.
+	FsType string `protobuf:"bytes,2,opt,name=fs_type,json=fsType,proto3" json:"fs_type,omitempty"`
+	// Name of the storage policy.
+	StoragePolicyName string `protobuf:"bytes,3,opt,name=storage_policy_name,json=storagePolicyName,proto3" json:"storage_policy_name,omitempty"`
+	// Id of the storage policy.
+	StoragePolicyId string `protobuf:"bytes,4,opt,name=storage_policy_id,json=storagePolicyID,proto3" json:"storage_policy_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *VsphereVirtualDiskVolumeSource) Reset() {

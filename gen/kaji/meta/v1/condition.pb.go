@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is one thing that is known to be so, or not, about an object.
+// Condition is one thing that is known to be so, or not, about an object.
 type Condition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it is about, in CamelCase: Available, Progressing. One condition of each type.

@@ -21,7 +21,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is a number, or a text that stands for one: a percentage, the name of a port. In JSON it is either.
+// IntOrString is a number, or a text that stands for one: a percentage, the name of a port. In JSON it is
+// either.
 type IntOrString struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0 when int_val holds, 1 when str_val does.

@@ -21,7 +21,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// picks objects by their labels. All of it must hold. An empty one picks everything, an unset one nothing.
+// LabelSelector picks objects by their labels. All of it must hold. An empty one picks everything, an unset
+// one nothing.
 type LabelSelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Labels that must be there with exactly these values.
@@ -76,7 +77,7 @@ func (x *LabelSelector) GetMatchExpressions() []*LabelSelectorRequirement {
 	return nil
 }
 
-// is a condition on one label.
+// LabelSelectorRequirement is a condition on one label.
 type LabelSelectorRequirement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the label.

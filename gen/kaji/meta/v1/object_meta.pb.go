@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is a set of fields, as a tree of their names in JSON.
+// FieldsV1 is a set of fields, as a tree of their names in JSON.
 type FieldsV1 struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tree, as JSON text.
@@ -68,7 +68,7 @@ func (x *FieldsV1) GetRaw() []byte {
 	return nil
 }
 
-// says at what point a list was read, and how to go on reading.
+// ListMeta says at what point a list was read, and how to go on reading.
 type ListMeta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// No longer set.
@@ -150,7 +150,7 @@ func (x *ListMeta) GetShardInfo() *ShardInfo {
 	return nil
 }
 
-// says which fields one manager has set, and how.
+// ManagedFieldsEntry says which fields one manager has set, and how.
 type ManagedFieldsEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the program or person.
@@ -250,7 +250,7 @@ func (x *ManagedFieldsEntry) GetSubresource() string {
 	return ""
 }
 
-// is what every object has: its name, its labels, its history.
+// ObjectMeta is what every object has: its name, its labels, its history.
 type ObjectMeta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, unique for its kind in the namespace. It cannot change. Needed unless generate_name is set.
@@ -425,7 +425,7 @@ func (x *ObjectMeta) GetManagedFields() []*ManagedFieldsEntry {
 	return nil
 }
 
-// names an object of the same namespace, or a cluster-wide one, that this one belongs to.
+// OwnerReference names an object of the same namespace, or a cluster-wide one, that this one belongs to.
 type OwnerReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// API version of the owner: apps/v1.
@@ -516,7 +516,7 @@ func (x *OwnerReference) GetBlockOwnerDeletion() bool {
 	return false
 }
 
-// names one part of a collection that is read in parts.
+// ShardInfo names one part of a collection that is read in parts.
 type ShardInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Selector that picks the part.

@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is an amount. In JSON it is the text itself.
+// Quantity is an amount. In JSON it is the text itself.
 type Quantity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The amount as text: 500m, 1.5, 128Mi, 1Gi, 2k. Suffixes n, u, m, k, M, G, T, P, E are powers of 1000, Ki

@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// says how a declared part of an object is merged in.
+// ApplyOptions says how a declared part of an object is merged in.
 type ApplyOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All to do everything but store the result; empty to store it.
@@ -85,7 +85,7 @@ func (x *ApplyOptions) GetFieldManager() string {
 	return ""
 }
 
-// says how an object is created.
+// CreateOptions says how an object is created.
 type CreateOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All to do everything but store the object; empty to store it.
@@ -149,7 +149,7 @@ func (x *CreateOptions) GetFieldValidation() string {
 	return ""
 }
 
-// says how an object is removed.
+// DeleteOptions says how an object is removed.
 type DeleteOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Seconds the object has to end; 0 removes it at once; unset leaves it to the kind, or to the object.
@@ -241,7 +241,7 @@ func (x *DeleteOptions) GetIgnoreStoreReadErrorWithClusterBreakingPotential() bo
 	return false
 }
 
-// says how fresh an answer must be.
+// GetOptions says how fresh an answer must be.
 type GetOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unset for the newest state; 0 for whatever is at hand; else a revision the answer must not be older than.
@@ -287,7 +287,7 @@ func (x *GetOptions) GetResourceVersion() string {
 	return ""
 }
 
-// says which objects of a collection, and at what revision.
+// ListOptions says which objects of a collection, and at what revision.
 type ListOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Condition on labels as text: app=web,tier in (a, b),!old. Empty for all.
@@ -425,7 +425,7 @@ func (x *ListOptions) GetShardSelector() string {
 	return ""
 }
 
-// says how a patch is applied.
+// PatchOptions says how a patch is applied.
 type PatchOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All to do everything but store the result; empty to store it.
@@ -498,7 +498,7 @@ func (x *PatchOptions) GetFieldValidation() string {
 	return ""
 }
 
-// says how an object is replaced.
+// UpdateOptions says how an object is replaced.
 type UpdateOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All to do everything but store the object; empty to store it.
@@ -562,7 +562,7 @@ func (x *UpdateOptions) GetFieldValidation() string {
 	return ""
 }
 
-// must hold for a write to happen.
+// Preconditions must hold for a write to happen.
 type Preconditions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Uid the object must have.

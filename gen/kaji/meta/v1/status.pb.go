@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// is how a call went, when there is nothing else to answer.
+// Status is how a call went, when there is nothing else to answer.
 type Status struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Revision after the call.
@@ -112,7 +112,7 @@ func (x *Status) GetCode() int32 {
 	return 0
 }
 
-// is one thing that was wrong.
+// StatusCause is one thing that was wrong.
 type StatusCause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One CamelCase word for the sort of error.
@@ -176,7 +176,7 @@ func (x *StatusCause) GetField() string {
 	return ""
 }
 
-// names the object that a Status is about.
+// StatusDetails names the object that a Status is about.
 type StatusDetails struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the object.

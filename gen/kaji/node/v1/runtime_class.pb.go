@@ -23,12 +23,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// RuntimeClass is a way to run containers that pods can ask for: gVisor, Kata, another runc.
 type RuntimeClass struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Handler       string                 `protobuf:"bytes,2,opt,name=handler,proto3" json:"handler,omitempty"`
-	Overhead      *Overhead              `protobuf:"bytes,3,opt,name=overhead,proto3" json:"overhead,omitempty"`
-	Scheduling    *Scheduling            `protobuf:"bytes,4,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name and labels.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Name of the handler in the configuration of the nodes' runtime. It cannot change.
+	Handler string `protobuf:"bytes,2,opt,name=handler,proto3" json:"handler,omitempty"`
+	// What running a pod this way costs.
+	Overhead *Overhead `protobuf:"bytes,3,opt,name=overhead,proto3" json:"overhead,omitempty"`
+	// Nodes that can run pods this way; all when unset.
+	Scheduling    *Scheduling `protobuf:"bytes,4,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -91,8 +96,10 @@ func (x *RuntimeClass) GetScheduling() *Scheduling {
 	return nil
 }
 
+// Overhead is what running a pod costs beside its containers.
 type Overhead struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resources for each pod.
 	PodFixed      map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=pod_fixed,json=podFixed,proto3" json:"pod_fixed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -135,10 +142,13 @@ func (x *Overhead) GetPodFixed() map[string]*v1.Quantity {
 	return nil
 }
 
+// Scheduling says which nodes can run pods a certain way; pods get it on create.
 type Scheduling struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	NodeSelector  map[string]string      `protobuf:"bytes,1,rep,name=node_selector,json=nodeSelector,proto3" json:"node_selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Tolerations   []*v11.Toleration      `protobuf:"bytes,2,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of those nodes, added to the pod's own.
+	NodeSelector map[string]string `protobuf:"bytes,1,rep,name=node_selector,json=nodeSelector,proto3" json:"node_selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Taints of those nodes, added to what the pod tolerates.
+	Tolerations   []*v11.Toleration `protobuf:"bytes,2,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,10 +197,13 @@ func (x *Scheduling) GetTolerations() []*v11.Toleration {
 	return nil
 }
 
+// RuntimeClassList is RuntimeClasses at one revision.
 type RuntimeClassList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*RuntimeClass        `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the list, and how to go on.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The RuntimeClasses.
+	Items         []*RuntimeClass `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
