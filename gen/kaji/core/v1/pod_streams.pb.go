@@ -144,6 +144,8 @@ func (x *PodLogsResponse) GetData() []byte {
 // PodExecRequest is a piece of what a client sends to a command; the first one is start.
 type PodExecRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the client sends.
+	//
 	// Types that are valid to be assigned to Message:
 	//
 	//	*PodExecRequest_Start
@@ -391,6 +393,8 @@ func (x *TerminalSize) GetHeight() uint32 {
 // PodExecResponse is a piece of what a command sends back; the last one is exit.
 type PodExecResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the command sends.
+	//
 	// Types that are valid to be assigned to Message:
 	//
 	//	*PodExecResponse_Stdout

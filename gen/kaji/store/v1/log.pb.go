@@ -75,6 +75,8 @@ func (x *LogEntry) GetCommands() []*Command {
 // (ids, times) is in the command.
 type Command struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to do.
+	//
 	// Types that are valid to be assigned to Command:
 	//
 	//	*Command_Txn
@@ -195,6 +197,8 @@ func (*Command_LeaseRevoke) isCommand_Command() {}
 // its length as a varint before it: a header, base keys, events, leases, and a trailer.
 type SnapshotRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the record holds.
+	//
 	// Types that are valid to be assigned to Record:
 	//
 	//	*SnapshotRecord_Header

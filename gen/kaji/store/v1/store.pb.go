@@ -562,6 +562,8 @@ func (*Compare_Lease) isCompare_Target() {}
 // Op is one step of a transaction.
 type Op struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// The step.
+	//
 	// Types that are valid to be assigned to Op:
 	//
 	//	*Op_Put
@@ -801,6 +803,8 @@ func (x *DeleteOp) GetPrevious() bool {
 // OpResult is what one step did.
 type OpResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// What came of the step.
+	//
 	// Types that are valid to be assigned to Result:
 	//
 	//	*OpResult_Put
