@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -29,3 +30,13 @@ func (m *Member) Leading() bool { return m.leading() }
 
 // NextLeaderChange is closed when something about leadership changes.
 func (m *Member) NextLeaderChange() <-chan struct{} { return m.leaderChanged.next() }
+
+// NewPinned makes a client that never leaves its one endpoint, whoever leads.
+func NewPinned(cfg ClientConfig) *Client {
+	setDefault(&cfg.Patience, time.Second)
+	setDefault(&cfg.AttemptTimeout, 2*time.Second)
+	return &Client{
+		cfg: cfg, peers: newPeers(cfg.TLS), cancel: func() {},
+		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
+	}
+}

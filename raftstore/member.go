@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
-	wal "github.com/hashicorp/raft-wal"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/raftstore/mvcc"
@@ -30,7 +27,7 @@ type Member struct {
 	hub   *watch.Hub
 
 	raft   *raft.Raft
-	wal    *wal.WAL
+	disk   *disk
 	stream *raftStream
 	peers  *peers
 
@@ -93,23 +90,19 @@ func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
 // openRaft opens log, vote and snapshots, bootstraps a new store, and starts Raft.
 func (m *Member) openRaft(notices chan<- bool) (err error) {
 	raftLog := m.log.Named("raft")
-	walDir := filepath.Join(m.cfg.DataDir, "wal")
-	if err := os.MkdirAll(walDir, 0o700); err != nil {
+	if m.disk, err = openDisk(m.cfg.DataDir, m.log); err != nil {
 		return err
-	}
-	if m.wal, err = wal.Open(walDir, wal.WithLogger(m.log.Named("wal"))); err != nil {
-		return fmt.Errorf("opening the log in %s: %w", walDir, err)
 	}
 	defer func() {
 		if err != nil {
-			m.wal.Close()
+			m.disk.close()
 		}
 	}()
 	snapshots, err := raft.NewFileSnapshotStoreWithLogger(m.cfg.DataDir, 2, raftLog)
 	if err != nil {
 		return fmt.Errorf("opening the snapshots in %s: %w", m.cfg.DataDir, err)
 	}
-	logs, err := raft.NewLogCache(raftLogCache, m.wal)
+	logs, err := raft.NewLogCache(raftLogCache, m.disk.wal)
 	if err != nil {
 		return err
 	}
@@ -123,7 +116,7 @@ func (m *Member) openRaft(notices chan<- bool) (err error) {
 	}()
 	rc := m.raftConfig(notices, raftLog)
 	if len(m.cfg.Members) > 0 {
-		old, err := raft.HasExistingState(logs, m.wal, snapshots)
+		old, err := raft.HasExistingState(logs, m.disk.wal, snapshots)
 		if err != nil {
 			return err
 		}
@@ -132,13 +125,13 @@ func (m *Member) openRaft(notices chan<- bool) (err error) {
 			for _, p := range m.cfg.Members {
 				first.Servers = append(first.Servers, raft.Server{ID: raft.ServerID(p.ID), Address: raft.ServerAddress(p.Address)})
 			}
-			if err := raft.BootstrapCluster(rc, logs, m.wal, snapshots, transport, first); err != nil {
+			if err := raft.BootstrapCluster(rc, logs, m.disk.wal, snapshots, transport, first); err != nil {
 				return fmt.Errorf("bootstrapping: %w", err)
 			}
 			m.log.Info("new store", "members", len(first.Servers))
 		}
 	}
-	m.raft, err = raft.NewRaft(rc, m.fsm, logs, m.wal, snapshots, transport)
+	m.raft, err = raft.NewRaft(rc, m.fsm, logs, m.disk.wal, snapshots, transport)
 	return err
 }
 
@@ -258,7 +251,7 @@ func (m *Member) shutDown() {
 		m.running.Wait()
 		m.stream.Close()
 		m.peers.close()
-		if err := m.wal.Close(); err != nil {
+		if err := m.disk.close(); err != nil {
 			m.log.Warn("closing the log", "error", err)
 		}
 	})
