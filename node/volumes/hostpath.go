@@ -18,7 +18,7 @@ func mountHostPath(v *corev1.Volume) (Volume, error) {
 	source := v.GetVolumeSource().GetHostPath()
 	path := source.GetPath()
 	if !filepath.IsAbs(path) || slices.Contains(strings.Split(path, "/"), "..") {
-		return Volume{}, fmt.Errorf("hostPath %q is not an absolute path without ..", path)
+		return Volume{}, fmt.Errorf("hostPath %q is not an absolute path, or leads upwards", path)
 	}
 	path = filepath.Clean(path)
 	if err := checkHostPath(path, source.GetType()); err != nil {

@@ -108,11 +108,9 @@ func pinSubPath(v Volume, sub, target string) error {
 // clearTarget says whether target is already a bind mount of what is wanted, and
 // removes whatever else is there.
 func clearTarget(target string, want fs.FileInfo) (same bool, err error) {
-	have, err := os.Lstat(target)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(target); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return false, err
 	}
 	for {
@@ -123,7 +121,7 @@ func clearTarget(target string, want fs.FileInfo) (same bool, err error) {
 		if !mounted {
 			break
 		}
-		if have, err = os.Lstat(target); err == nil && os.SameFile(have, want) {
+		if have, err := os.Lstat(target); err == nil && os.SameFile(have, want) {
 			return true, nil
 		}
 		if err := unmount(target); err != nil {
