@@ -12,6 +12,7 @@ import (
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
+	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
 	"kaji.dev/kaji/client/fake"
 	"kaji.dev/kaji/kind"
@@ -140,20 +141,37 @@ func Delete[T kind.Object](w *World, namespace, name, policy string) {
 func (w *World) Node(start, end time.Duration, ready func(*corev1.Pod) bool) {
 	pods := client.Of[*corev1.Pod](w.Client)
 	informer := client.NewInformer(pods, client.InformerOptions{})
+	// Calls that fail for a reason that passes are tried again: a node is as stubborn as controllers are.
+	insist := func(after time.Duration, call func() error) {
+		go func() {
+			time.Sleep(after)
+			for w.Ctx.Err() == nil {
+				if err := apierror.FromStatus(call()); err == nil || apierror.IsNotFound(err) {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+	}
 	handle := func(p *corev1.Pod) {
 		m := p.GetMetadata()
 		switch {
 		case m.GetDeletionTimestamp() != nil:
-			time.AfterFunc(end, func() {
-				_ = pods.Delete(w.Ctx, m.GetNamespace(), m.GetName(), &metav1.DeleteOptions{GracePeriodSeconds: proto.Int64(0), Preconditions: &metav1.Preconditions{Uid: proto.String(m.GetUid())}})
+			insist(end, func() error {
+				return pods.Delete(w.Ctx, m.GetNamespace(), m.GetName(), &metav1.DeleteOptions{GracePeriodSeconds: proto.Int64(0)})
 			})
 		case p.GetSpec().GetNodeName() == "":
-			_, _ = corev1.NewPodServiceClient(w.Client.Conn()).BindPods(w.Ctx, &corev1.BindPodsRequest{Bindings: []*corev1.PodBinding{{Namespace: m.GetNamespace(), Name: m.GetName(), NodeName: "node"}}})
+			insist(0, func() error {
+				_, err := corev1.NewPodServiceClient(w.Client.Conn()).BindPods(w.Ctx, &corev1.BindPodsRequest{Bindings: []*corev1.PodBinding{{Namespace: m.GetNamespace(), Name: m.GetName(), NodeName: "node"}}})
+				return err
+			})
 		case p.GetStatus().GetPhase() == "Pending" && (ready == nil || ready(p)):
-			time.AfterFunc(start, func() {
+			insist(start, func() error {
 				next := proto.CloneOf(p)
+				next.Metadata.ResourceVersion = ""
 				SetReady(next, true)
-				_, _ = pods.UpdateStatus(w.Ctx, next)
+				_, err := pods.UpdateStatus(w.Ctx, next)
+				return err
 			})
 		}
 	}
