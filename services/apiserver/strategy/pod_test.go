@@ -189,7 +189,7 @@ func TestPodRules(t *testing.T) {
 		{"toleration without key or Exists", spec(`{tolerations: [{value: a}]}`), []string{s + "tolerations[0].operator Invalid"}},
 		{"toleration of an unknown effect", spec(`{tolerations: [{key: a, operator: Exists, effect: Maybe}]}`), []string{s + "tolerations[0].effect NotSupported"}},
 		{"seconds without NoExecute", spec(`{tolerations: [{key: a, operator: Exists, effect: NoSchedule, tolerationSeconds: 1}]}`), []string{s + "tolerations[0].effect Invalid"}},
-		{"Exists with a value", spec(`{tolerations: [{key: a, operator: Exists, value: b}]}`), []string{s + "tolerations[0].value Invalid"}},
+		{"Exists with a value", spec(`{tolerations: [{key: a, operator: Exists, value: b}]}`), []string{s + "tolerations[0].operator Invalid"}},
 		{"skew of zero", spec(`{topologySpreadConstraints: [{maxSkew: 0, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]}`), []string{s + "topologySpreadConstraints[0].maxSkew Invalid"}},
 		{"minDomains where nothing is refused", spec(`{topologySpreadConstraints: [{maxSkew: 1, minDomains: 2, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]}`), []string{s + "topologySpreadConstraints[0].minDomains Invalid"}},
 		{"constraint twice", spec(`{topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}, {maxSkew: 2, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]}`),

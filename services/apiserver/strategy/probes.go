@@ -142,10 +142,10 @@ func validateLifecycle(l *corev1.Lifecycle, grace *int64, os string, path *field
 	hook("preStop", l.PreStop)
 	if s := l.StopSignal; s != nil {
 		at := path.Child("stopSignal")
-		switch {
-		case os == "":
+		switch os {
+		case "":
 			errs = append(errs, field.Forbidden(at, "may not be set for containers with empty `spec.os.name`"))
-		case os == "windows":
+		case "windows":
 			errs = append(errs, oneOf(at, *s, "SIGKILL", "SIGTERM")...)
 		default:
 			errs = append(errs, validateSignal(*s, at)...)

@@ -19,9 +19,10 @@ func defaultService(svc *corev1.Service) {
 	}
 	s := svc.Spec
 	setDefault(&s.SessionAffinity, "None")
-	if s.SessionAffinity == "None" {
+	switch s.SessionAffinity {
+	case "None":
 		s.SessionAffinityConfig = nil
-	} else if s.SessionAffinity == "ClientIP" {
+	case "ClientIP":
 		if s.SessionAffinityConfig == nil {
 			s.SessionAffinityConfig = &corev1.SessionAffinityConfig{}
 		}

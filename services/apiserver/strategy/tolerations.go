@@ -26,10 +26,10 @@ func validateTolerations(tolerations []*corev1.Toleration, path *field.Path) fie
 		}
 		switch t.Operator {
 		case "Equal", "":
-			errs = append(errs, each(at.Child("value"), t.Value, validation.IsValidLabelValue(t.Value))...)
+			errs = append(errs, each(at.Child("operator"), t.Value, validation.IsValidLabelValue(t.Value))...)
 		case "Exists":
 			if t.Value != "" {
-				errs = append(errs, field.Invalid(at.Child("value"), t.Value, "value must be empty when `operator` is 'Exists'"))
+				errs = append(errs, field.Invalid(at.Child("operator"), t.Value, "value must be empty when `operator` is 'Exists'"))
 			}
 		case "Lt", "Gt":
 			if _, err := strconv.ParseInt(t.Value, 10, 64); err != nil {
