@@ -63,6 +63,11 @@ func (c *Config) Validate() error {
 	if len(c.Endpoints) == 0 {
 		errs = append(errs, errors.New("scheduler: no API server given"))
 	}
+	if host, _, err := net.SplitHostPort(c.Address); err == nil && c.Advertise == "" && c.Listener == nil {
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			errs = append(errs, fmt.Errorf("scheduler: %s is every address of this host: the one that API servers reach it by must be given", c.Address))
+		}
+	}
 	if p := c.PercentageOfNodesToScore; p < 0 || p > 100 {
 		errs = append(errs, fmt.Errorf("scheduler: the percentage of nodes to score must be 0 to 100, got %d", p))
 	}

@@ -83,9 +83,9 @@ func (s *Scheduler) explainSettled(pod *corev1.Pod) *schedulerv1.ExplainResponse
 	case spec.GetNodeName() != "":
 		return &schedulerv1.ExplainResponse{State: schedulerv1.PodState_POD_STATE_BOUND, NodeName: spec.GetNodeName(),
 			Message: "the pod is bound to " + spec.GetNodeName()}
-	case spec.GetSchedulerName() != s.cfg.SchedulerName:
+	case schedulerOf(pod) != s.cfg.SchedulerName:
 		return &schedulerv1.ExplainResponse{State: schedulerv1.PodState_POD_STATE_NOT_RESPONSIBLE,
-			Message: fmt.Sprintf("the pod asks for the scheduler %q; this one is %q", spec.GetSchedulerName(), s.cfg.SchedulerName)}
+			Message: fmt.Sprintf("the pod asks for the scheduler %q; this one is %q", schedulerOf(pod), s.cfg.SchedulerName)}
 	case pod.GetMetadata().GetDeletionTimestamp() != nil:
 		return &schedulerv1.ExplainResponse{State: schedulerv1.PodState_POD_STATE_NOT_RESPONSIBLE, Message: "the pod is being deleted"}
 	}

@@ -69,7 +69,7 @@ func (s *Scheduler) observePod(pod *corev1.Pod) {
 		s.removePod(pod.GetMetadata().GetUid())
 	case pod.GetSpec().GetNodeName() != "":
 		s.observeAssigned(framework.NewPodInfo(pod))
-	case pod.GetSpec().GetSchedulerName() != s.cfg.SchedulerName:
+	case schedulerOf(pod) != s.cfg.SchedulerName:
 	case pod.GetMetadata().GetDeletionTimestamp() != nil:
 		s.queue.Delete(pod.GetMetadata().GetUid())
 	default:
@@ -114,6 +114,14 @@ func (s *Scheduler) removePod(uid string) {
 	if p := s.cache.RemovePod(uid); p != nil {
 		s.queue.Observe(framework.AssignedPodChange(p, nil))
 	}
+}
+
+// schedulerOf is the scheduler that a pod asks for.
+func schedulerOf(pod *corev1.Pod) string {
+	if name := pod.GetSpec().GetSchedulerName(); name != "" {
+		return name
+	}
+	return DefaultSchedulerName
 }
 
 func ended(pod *corev1.Pod) bool {

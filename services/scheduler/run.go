@@ -29,13 +29,13 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 		return err
 	}
 	defer c.Close()
-	server, err := grpcserver.New(grpcserver.Config{
-		Address: cfg.Address, Listener: cfg.Listener, TLS: cfg.TLS, MetricsAddress: cfg.MetricsAddress,
-	}, log)
+	s, err := newScheduler(c, cfg, log)
 	if err != nil {
 		return err
 	}
-	s, err := newScheduler(c, cfg, log)
+	server, err := grpcserver.New(grpcserver.Config{
+		Address: cfg.Address, Listener: cfg.Listener, TLS: cfg.TLS, MetricsAddress: cfg.MetricsAddress,
+	}, log)
 	if err != nil {
 		return err
 	}

@@ -198,6 +198,10 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%v does not name the %s", err, part)
 		}
 	}
+	every := Config{Address: "0.0.0.0:7000"}
+	if err := every.Validate(); err == nil || !strings.Contains(err.Error(), "every address") {
+		t.Errorf("an address that nobody can be told: %v", err)
+	}
 	if empty.SchedulerName != "default-scheduler" || empty.Identity == "" || empty.Seed == 0 {
 		t.Errorf("defaults are not filled: %+v", empty)
 	}
