@@ -13,23 +13,29 @@ import (
 
 // MemberAdd lets a member in.
 func (c *Client) MemberAdd(ctx context.Context, req *storev1.MemberAddRequest) (*storev1.MemberAddResponse, error) {
-	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.MemberAddResponse, error) {
+	res, err := retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.MemberAddResponse, error) {
 		return s.MemberAdd(ctx, req)
 	})
+	c.learned(res.GetMembers())
+	return res, err
 }
 
 // MemberRemove puts a member out.
 func (c *Client) MemberRemove(ctx context.Context, req *storev1.MemberRemoveRequest) (*storev1.MemberRemoveResponse, error) {
-	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.MemberRemoveResponse, error) {
+	res, err := retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.MemberRemoveResponse, error) {
 		return s.MemberRemove(ctx, req)
 	})
+	c.learned(res.GetMembers())
+	return res, err
 }
 
 // MemberPromote gives a non-voter its vote.
 func (c *Client) MemberPromote(ctx context.Context, req *storev1.MemberPromoteRequest) (*storev1.MemberPromoteResponse, error) {
-	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.MemberPromoteResponse, error) {
+	res, err := retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.MemberPromoteResponse, error) {
 		return s.MemberPromote(ctx, req)
 	})
+	c.learned(res.GetMembers())
+	return res, err
 }
 
 // MoveLeader hands leadership to another voter.
@@ -106,4 +112,13 @@ func (c *Client) Restore(ctx context.Context, in io.Reader) (int64, error) {
 	}
 	res, err := stream.CloseAndRecv()
 	return res.GetRevision(), fromStatus(ctx, err, true, true)
+}
+
+// learned takes over the members that a change of them left.
+func (c *Client) learned(members []*storev1.Member) {
+	if len(members) > 0 {
+		c.mu.Lock()
+		c.learn(members)
+		c.mu.Unlock()
+	}
 }

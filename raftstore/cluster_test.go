@@ -84,7 +84,7 @@ func (c *cluster) listen(address string) net.Listener {
 // tls issues a certificate and gives the settings to use it.
 func (c *cluster) tls(name string, groups ...string) (server, client *tls.Config) {
 	c.Helper()
-	f := identity.FilesIn(filepath.Join(c.dir, "certs", name), "tls")
+	f := identity.FilesIn(filepath.Join(c.dir, "certs", fmt.Sprint(name, groups)), "tls")
 	if err := f.Ensure(c.ca, identity.Request{Name: name, Groups: groups, Hosts: []string{"127.0.0.1"}}); err != nil {
 		c.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -43,9 +44,10 @@ func refusef(format string, args ...any) error {
 	return &Error{Reason: Refused, Message: fmt.Sprintf(format, args...)}
 }
 
-// changeMembers carries out one change at a time, on the leader.
+// changeMembers carries out one change at a time, on the leader. Each change can be tried again when
+// the leader is lost under way: twice is the same as once.
 func changeMembers[R any](ctx context.Context, m *Member, change func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
-	return route(ctx, m, func() (R, error) {
+	return routeRead(ctx, m, func() (R, error) {
 		if !m.membership.TryLock() {
 			var none R
 			return none, refusef("another change of the members is under way")
@@ -158,6 +160,16 @@ func (m *Member) statusOf(ctx context.Context, who *storev1.Member) (*storev1.St
 
 // MemberRemove puts a member out. It is refused when those that stay could not go on.
 func (m *Member) MemberRemove(ctx context.Context, req *storev1.MemberRemoveRequest) (*storev1.MemberRemoveResponse, error) {
+	was := m.member(req.GetId()) != nil
+	res, err := m.removeMember(ctx, req)
+	if errors.Is(err, ErrRefused) && was && m.member(req.GetId()) == nil {
+		// An earlier try, whose leader was lost before it answered, did it.
+		return &storev1.MemberRemoveResponse{Members: m.members()}, nil
+	}
+	return res, err
+}
+
+func (m *Member) removeMember(ctx context.Context, req *storev1.MemberRemoveRequest) (*storev1.MemberRemoveResponse, error) {
 	return changeMembers(ctx, m, func() (*storev1.MemberRemoveResponse, error) {
 		if err := m.checkRemoval(ctx, req.GetId()); err != nil {
 			return nil, err
@@ -217,6 +229,28 @@ func (m *Member) checkRemoval(ctx context.Context, id string) error {
 
 // MoveLeader hands leadership to another voter.
 func (m *Member) MoveLeader(ctx context.Context, req *storev1.MoveLeaderRequest) (*storev1.MoveLeaderResponse, error) {
+	_, before := m.raft.LeaderWithID()
+	res, err := m.moveLeader(ctx, req)
+	for errors.Is(err, ErrOutcomeUnknown) {
+		// The leader that was asked is none any more, which is what was asked for.
+		changed := m.leaderChanged.next()
+		if _, now := m.raft.LeaderWithID(); now != "" {
+			if now != before && (req.GetId() == "" || req.GetId() == string(now)) {
+				return &storev1.MoveLeaderResponse{LeaderId: string(now)}, nil
+			}
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-time.After(retryPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return res, err
+}
+
+func (m *Member) moveLeader(ctx context.Context, req *storev1.MoveLeaderRequest) (*storev1.MoveLeaderResponse, error) {
 	return route(ctx, m, func() (*storev1.MoveLeaderResponse, error) {
 		if req.GetId() == m.cfg.ID {
 			return &storev1.MoveLeaderResponse{LeaderId: m.cfg.ID}, nil
@@ -253,5 +287,9 @@ func (m *Member) MoveLeader(ctx context.Context, req *storev1.MoveLeaderRequest)
 
 // configure waits for a change of the configuration.
 func (m *Member) configure(change raft.IndexFuture) error {
-	return proposeError(change.Error())
+	if err := proposeError(change.Error()); err != nil {
+		// Whether it was carried out or not, it can be asked for again.
+		return &Error{Reason: Unavailable, Message: err.Error()}
+	}
+	return nil
 }
