@@ -24,21 +24,28 @@ const (
 	waiting
 )
 
-// owned looks after an object that names owners: it goes when none of them is left.
-func (c *collector) owned(ctx context.Context, o kind.Object) error {
-	m := o.GetMetadata()
-	leads := make([]standing, len(m.GetOwnerReferences()))
-	count := map[standing]int{}
-	for i, r := range m.GetOwnerReferences() {
-		s, err := c.follow(ctx, o, r)
-		if err != nil {
-			return err
-		}
-		leads[i] = s
-		count[s]++
+// owned looks after an object that names owners: it goes when none of them is left. What the cache gives cause for is decided
+// again on the object as it is now: one that was orphaned a moment ago names an owner in the cache that is gone, and no
+// owner any more.
+func (c *collector) owned(ctx context.Context, cached kind.Object) error {
+	if _, count, err := c.judge(ctx, cached); err != nil || count[solid] == len(cached.GetMetadata().GetOwnerReferences()) {
+		return err
 	}
-	if count[solid] == len(leads) {
+	was := cached.GetMetadata()
+	o, err := client.ForKind(c.api, kind.Of(cached)).Get(ctx, was.GetNamespace(), was.GetName())
+	if apierror.IsNotFound(err) {
 		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m := o.GetMetadata()
+	if m.GetUid() != was.GetUid() || m.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	leads, count, err := c.judge(ctx, o)
+	if err != nil || count[solid] == len(leads) {
+		return err
 	}
 	if count[solid] > 0 {
 		var lost []string
@@ -60,6 +67,22 @@ func (c *collector) owned(ctx context.Context, o kind.Object) error {
 		policy = "Foreground"
 	}
 	return c.delete(ctx, o, policy)
+}
+
+// judge finds out what each of the object's references leads to.
+func (c *collector) judge(ctx context.Context, o kind.Object) ([]standing, map[standing]int, error) {
+	refs := o.GetMetadata().GetOwnerReferences()
+	leads := make([]standing, len(refs))
+	count := map[standing]int{}
+	for i, r := range refs {
+		s, err := c.follow(ctx, o, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		leads[i] = s
+		count[s]++
+	}
+	return leads, count, nil
 }
 
 // follow finds out what a reference leads to. An owner that the caches do not have is asked for.
@@ -104,17 +127,17 @@ func dropOwners(m *metav1.ObjectMeta, uids []string) {
 	m.OwnerReferences = slices.DeleteFunc(m.OwnerReferences, func(r *metav1.OwnerReference) bool { return slices.Contains(uids, r.GetUid()) })
 }
 
-// delete deletes the very object that was looked at.
+// delete deletes the very object that was looked at, as it was: should it change owners meanwhile, it is looked at again.
 func (c *collector) delete(ctx context.Context, o kind.Object, policy string) error {
 	k, m := kind.Of(o), o.GetMetadata()
 	err := client.ForKind(c.api, k).Delete(ctx, m.GetNamespace(), m.GetName(), &metav1.DeleteOptions{
-		PropagationPolicy: proto.String(policy), Preconditions: &metav1.Preconditions{Uid: proto.String(m.GetUid())},
+		PropagationPolicy: proto.String(policy), Preconditions: &metav1.Preconditions{Uid: proto.String(m.GetUid()), ResourceVersion: proto.String(m.GetResourceVersion())},
 	})
 	switch {
 	case err == nil:
 		c.log.Info("deleted: its owners are gone or going", "kind", k.String(), "namespace", m.GetNamespace(), "name", m.GetName(), "policy", policy)
 		return nil
-	case apierror.IsNotFound(err), apierror.IsConflict(err):
+	case apierror.IsNotFound(err):
 		return nil
 	}
 	return err
