@@ -187,7 +187,10 @@ func (a *agent) build(sight self.Sight, recorder *events.Recorder) (err error) {
 	if err != nil {
 		return err
 	}
-	a.probes, err = probes.New(probes.Config{Exec: a.runtime, UserAgent: "kaji-probe/" + a.cfg.Version}, a.log.Named("probes"))
+	a.probes, err = probes.New(probes.Config{
+		Exec: a.runtime, UserAgent: "kaji-probe/" + a.cfg.Version,
+		Failed: func(r probes.Result) { a.pods.ProbeFailed(r) }, // there before any probe is
+	}, a.log.Named("probes"))
 	if err != nil {
 		return err
 	}

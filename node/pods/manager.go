@@ -102,6 +102,13 @@ func (m *Manager) Probed(r probes.Result) {
 	}
 }
 
+// ProbeFailed tells of an attempt of a probe that failed, for an event.
+func (m *Manager) ProbeFailed(r probes.Result) {
+	if a := m.find(r.PodUID); a != nil {
+		a.post(func(a *actor) { a.probeFailed(r) })
+	}
+}
+
 // Info is one pod, as Pods tells of it.
 type Info struct {
 	Namespace, Name, UID string

@@ -68,10 +68,14 @@ func (a *actor) probed(r probes.Result) {
 		p.Kill, p.Kind, p.Message = true, string(r.Kind), r.Message
 	}
 	a.state.Probes[r.ContainerID] = p
-	if !r.OK {
-		word := map[probes.Kind]string{probes.Startup: "Startup", probes.Liveness: "Liveness", probes.Readiness: "Readiness"}[r.Kind]
-		a.event(a.state.Pod, r.Container, true, "Unhealthy", word+" probe failed: "+r.Message)
+}
+
+func (a *actor) probeFailed(r probes.Result) {
+	if a.state.Pod == nil {
+		return
 	}
+	word := map[probes.Kind]string{probes.Startup: "Startup", probes.Liveness: "Liveness", probes.Readiness: "Readiness"}[r.Kind]
+	a.event(a.state.Pod, r.Container, true, "Unhealthy", word+" probe failed: "+r.Message)
 }
 
 func hasProbe(c *corev1.Container) bool {

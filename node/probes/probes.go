@@ -70,6 +70,9 @@ type Config struct {
 	Exec ExecSync
 	// Clock is the time; the real one by default.
 	Clock clock.WithTicker
+	// Failed, if set, is told of every attempt that failed, whether it crosses a threshold or not:
+	// for events, so that somebody can see trouble coming. It must not block.
+	Failed func(Result)
 	// UserAgent is what HTTP and gRPC probes call themselves. Default
 	// kaji-probe/1.
 	UserAgent string

@@ -177,6 +177,34 @@ func TestNeverReady(t *testing.T) {
 	})
 }
 
+// Every failed attempt is told, also those that cross nothing.
+func TestFailed(t *testing.T) {
+	r := newRuntime()
+	r.script("live", func(n int) (int32, error) { return map[int]int32{1: 1, 3: 1, 4: 1}[n], nil })
+	var mu sync.Mutex
+	var failed []Result
+	synctest.Test(t, func(t *testing.T) {
+		m, err := New(Config{Exec: r, Failed: func(f Result) {
+			mu.Lock()
+			defer mu.Unlock()
+			failed = append(failed, f)
+		}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Ensure(pod, &corev1.Container{Name: "main", LivenessProbe: execProbe("live", &corev1.Probe{})}, "c1", "")
+		time.Sleep(55 * time.Second)
+		m.Close()
+		if _, open := <-m.Results(); open {
+			t.Error("a threshold of 3 was crossed")
+		}
+	})
+	want := Result{PodUID: "u1", Container: "main", ContainerID: "c1", Kind: Liveness, Message: "command exited with 1: said live"}
+	if len(failed) != 3 || failed[0] != want {
+		t.Errorf("told were %+v, want three times %+v", failed, want)
+	}
+}
+
 func TestSuccessThreshold(t *testing.T) {
 	r := newRuntime()
 	r.script("ready", func(n int) (int32, error) { return map[int]int32{2: 1}[n], nil })

@@ -111,23 +111,24 @@ func (wk *worker) attempt() bool {
 		log.Warn("probe could not be made", "error", err)
 		return true
 	}
+	result := Result{
+		PodUID:      wk.w.ref.UID,
+		Container:   wk.w.container.GetName(),
+		ContainerID: wk.w.containerID,
+		Kind:        wk.kind,
+		OK:          ok,
+	}
 	if !ok {
+		result.Message = message
 		log.Debug("probe failed", "message", message)
+		if wk.m.cfg.Failed != nil {
+			wk.m.cfg.Failed(result)
+		}
 	}
 	if !wk.count.crossed(ok) {
 		return true
 	}
 	if wk.m.settle(wk.w, wk.kind, ok) {
-		result := Result{
-			PodUID:      wk.w.ref.UID,
-			Container:   wk.w.container.GetName(),
-			ContainerID: wk.w.containerID,
-			Kind:        wk.kind,
-			OK:          ok,
-		}
-		if !ok {
-			result.Message = message
-		}
 		select {
 		case wk.m.results <- result:
 		case <-wk.ctx.Done():
