@@ -18,8 +18,11 @@ func serviceRules() rules[*corev1.Service] {
 		defaults:       defaultService,
 		validate:       validateService,
 		validateUpdate: validateServiceUpdate,
-		prepareCreate:  func(s *corev1.Service) { s.Status = &corev1.ServiceStatus{LoadBalancer: &corev1.LoadBalancerStatus{}} },
-		prepareUpdate:  keepAllocated,
+		prepareCreate: func(s *corev1.Service) {
+			defaultFamilies(s.GetSpec())
+			s.Status = &corev1.ServiceStatus{LoadBalancer: &corev1.LoadBalancerStatus{}}
+		},
+		prepareUpdate: keepAllocated,
 	}
 }
 

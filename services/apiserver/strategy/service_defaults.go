@@ -48,16 +48,19 @@ func defaultService(svc *corev1.Service) {
 	if s.Type == "LoadBalancer" && s.AllocateLoadBalancerNodePorts == nil {
 		s.AllocateLoadBalancerNodePorts = proto.Bool(true)
 	}
-	defaultFamilies(s)
-}
-
-// defaultFamilies sets the IP families. clusterIP is the old name of the first of clusterIPs.
-func defaultFamilies(s *corev1.ServiceSpec) {
+	// clusterIP is the old name of the first of clusterIPs.
 	switch {
 	case s.ClusterIp != "" && len(s.ClusterIps) == 0:
 		s.ClusterIps = []string{s.ClusterIp}
 	case s.ClusterIp == "" && len(s.ClusterIps) > 0:
 		s.ClusterIp = s.ClusterIps[0]
+	}
+}
+
+// defaultFamilies sets the IP families, once it is known which addresses the service has already.
+func defaultFamilies(s *corev1.ServiceSpec) {
+	if s == nil || s.Type == "ExternalName" {
+		return
 	}
 	if s.IpFamilyPolicy == nil {
 		policy := "SingleStack"
@@ -94,6 +97,13 @@ func keepAllocated(new, old *corev1.Service) {
 	if n.Type != "ExternalName" && o.Type != "ExternalName" && n.ClusterIp == "" && len(n.ClusterIps) == 0 {
 		n.ClusterIp, n.ClusterIps = o.ClusterIp, o.ClusterIps
 	}
+	if len(n.IpFamilies) == 0 && n.Type != "ExternalName" && o.Type != "ExternalName" {
+		n.IpFamilies = o.IpFamilies
+		if n.IpFamilyPolicy == nil {
+			n.IpFamilyPolicy = o.IpFamilyPolicy
+		}
+	}
+	defaultFamilies(n)
 	if n.HealthCheckNodePort == 0 && needsHealthCheckPort(n) && needsHealthCheckPort(o) {
 		n.HealthCheckNodePort = o.HealthCheckNodePort
 	}

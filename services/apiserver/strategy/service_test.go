@@ -65,6 +65,18 @@ func TestServiceUpdates(t *testing.T) {
 		{"cluster IP changed", `spec: {clusterIP: 10.0.0.2}`, []string{"spec.clusterIPs[0] Invalid"}},
 		{"made external", `spec: {type: ExternalName, externalName: a.b, clusterIP: null, ports: []}`, nil},
 	})
+	t.Run("families kept", func(t *testing.T) {
+		old, s := build(t, baseService, `spec: {clusterIP: "fd00::1"}`)
+		new, _ := build(t, baseService, `{}`)
+		new.(*corev1.Service).Spec.IpFamilies, new.(*corev1.Service).Spec.IpFamilyPolicy = nil, nil
+		s.PrepareUpdate(new, old)
+		if got := new.(*corev1.Service).Spec; got.ClusterIp != "fd00::1" || got.IpFamilies[0] != "IPv6" {
+			t.Errorf("got %v", got)
+		}
+		if v := s.ValidateUpdate(new, old); len(v) > 0 {
+			t.Errorf("an update that leaves the address out is refused: %v", v)
+		}
+	})
 	t.Run("node ports kept", func(t *testing.T) {
 		old, s := build(t, allocated, `spec: {ports: [{port: 80, nodePort: 30080}]}`)
 		new, _ := build(t, allocated, `spec: {clusterIP: null, ports: [{port: 80, name: a}, {port: 81, name: b}]}`)

@@ -96,6 +96,7 @@ func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
 			if r.defaults != nil {
 				r.defaults(obj.(T))
 			}
+			canonicalQuantities(obj)
 		},
 		Validate: func(obj kind.Object) []apierror.FieldViolation {
 			errs := validateMetadata(metadataOf(obj), namespaced, name, field.NewPath("metadata"))
