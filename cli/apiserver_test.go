@@ -97,6 +97,14 @@ func TestPodsOnTheAPIServer(t *testing.T) {
 	}
 }
 
+func TestWarnings(t *testing.T) {
+	s, _ := realShell(t)
+	r := s.run("apply", "-f", write(t, "pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}], priorityClassName: high}\n"))
+	if r.code != 0 || !strings.Contains(r.err, "Warning: ") || !strings.Contains(r.err, "priorityClassName") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestJoinTheAPIServer(t *testing.T) {
 	s, api := realShell(t)
 	token := strings.TrimSpace(s.ok("token", "create", "--ttl=5m"))

@@ -138,9 +138,7 @@ func (d *deleteCommand) run(c *cobra.Command, args []string) error {
 	var waiting []kind.Object
 	for _, o := range objects {
 		if err := d.remove(ctx, conn, o); err != nil {
-			if !apierror.IsNotFound(err) || !d.ignoreNotFound {
-				errs = append(errs, err)
-			}
+			errs = append(errs, err)
 			continue
 		}
 		waiting = append(waiting, o)
@@ -157,7 +155,9 @@ func (d *deleteCommand) remove(ctx context.Context, conn *client.Client, o kind.
 		// Only the object that was looked at, not one that has taken its name since.
 		options := d.options()
 		options.Preconditions = &metav1.Preconditions{Uid: proto.String(m.GetUid())}
-		if err := client.ForKind(conn, k).Delete(ctx, m.GetNamespace(), m.GetName(), options); err != nil {
+		err := client.ForKind(conn, k).Delete(ctx, m.GetNamespace(), m.GetName(), options)
+		// What went between the look and the call is deleted too: with its owner or its namespace, for one.
+		if err != nil && !apierror.IsNotFound(err) {
 			return err
 		}
 	}

@@ -124,7 +124,7 @@ func nextStep(err error) string {
 	case apierror.ReasonUnavailable:
 		text := e.Error()
 		switch {
-		case strings.Contains(text, "x509") || strings.Contains(text, "certificate") || strings.Contains(text, "tls:"):
+		case strings.Contains(text, "x509") || strings.Contains(text, "certificate") || strings.Contains(text, "tls:") || strings.Contains(text, "handshake failed"):
 			return "the certificates do not fit this cluster; `kaji config view` shows which are used, `kaji up` writes them anew"
 		case strings.Contains(text, "connection refused") || strings.Contains(text, "no such host") || strings.Contains(text, "dial ") || strings.Contains(text, "connect:"):
 			return "is the cluster up? try `kaji up`; `kaji config view` shows where I looked"
@@ -133,7 +133,7 @@ func nextStep(err error) string {
 	case apierror.ReasonUnauthenticated:
 		return "the server does not know you; `kaji config view` shows which certificate is used"
 	case apierror.ReasonForbidden:
-		return "another user may be allowed to: `kaji config get-contexts` lists yours"
+		return "`kaji config view` shows who you are to this cluster"
 	case apierror.ReasonConflict:
 		return "someone else changed it meanwhile; do it again"
 	case apierror.ReasonAlreadyExists:

@@ -59,7 +59,7 @@ a certificate for it. The server is trusted only if its CA is the one in the tok
 			o.Files = identity.FilesIn(dir, "node")
 			r, err := join.Join(c.Context(), o)
 			if err != nil {
-				return err
+				return &advice{err: err, next: "check HOST:PORT; `kaji token create`, where the cluster is, makes a fresh token"}
 			}
 			servers := strings.Join(r.Endpoints, ",")
 			if servers == "" {
@@ -71,7 +71,7 @@ a certificate for it. The server is trusted only if its CA is the one in the tok
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.Token, "token", "", "token made by `kaji token create`; - reads it from standard input")
+	c.Flags().StringVar(&o.Token, "token", "", "join token; - reads it from standard input")
 	c.Flags().StringVar(&o.NodeName, "name", "", "name of the node; the host name when not given")
 	c.Flags().StringVar(&dir, "dir", DefaultNodeDir, "folder for certificates and state")
 	_ = c.MarkFlagRequired("token")

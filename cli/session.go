@@ -72,8 +72,8 @@ func (s *session) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.client, s.contextNamespace = c, namespace
-	return c, nil
+	s.client, s.contextNamespace = client.New(withWarnings(c.Conn(), s.Err)), namespace
+	return s.client, nil
 }
 
 // namespace is the one that is meant when an object does not say. The connection must have been made.

@@ -27,6 +27,7 @@ func JSONToYAML(b []byte) ([]byte, error) {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
+	enc.CompactSeqIndent() // as kubectl writes it
 	if err := enc.Encode(toYAMLNode(n)); err != nil {
 		return nil, err
 	}
