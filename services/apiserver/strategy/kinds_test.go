@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/kind"
 )
 
@@ -17,7 +21,25 @@ func TestNamespaceRules(t *testing.T) {
 	})
 	runUpdates(t, base, []ruleCase{
 		{"label", `metadata: {labels: {a: b}}`, nil},
-		{"finalizer added", `spec: {finalizers: [example.com/x]}`, []string{"spec.finalizers[0] Forbidden"}},
+		{"finalizer added has no effect", `spec: {finalizers: [example.com/x]}`, nil},
+	})
+	t.Run("finalizers", func(t *testing.T) {
+		for _, deleting := range []bool{false, true} {
+			old, s := build(t, base, `{}`)
+			if deleting {
+				old.GetMetadata().DeletionTimestamp = timestamppb.Now()
+			}
+			new := proto.Clone(old).(*corev1.Namespace)
+			new.Spec = &corev1.NamespaceSpec{}
+			s.PrepareUpdate(new, old)
+			if lifted := len(new.GetSpec().GetFinalizers()) == 0; lifted != deleting {
+				t.Errorf("being deleted: %v, lifted: %v", deleting, lifted)
+			}
+			new.Spec = &corev1.NamespaceSpec{Finalizers: []string{"kubernetes", "example.com/x"}}
+			if refused := len(s.ValidateUpdate(new, old)) > 0; !refused {
+				t.Error("a finalizer was added")
+			}
+		}
 	})
 }
 

@@ -45,7 +45,8 @@ func namespaceRules() rules[*corev1.Namespace] {
 			}
 		},
 		prepareUpdate: func(new, old *corev1.Namespace) {
-			if new.Spec == nil {
+			// Nobody lifts the finalizers of a namespace that is to stay, not even by leaving them out.
+			if old.GetMetadata().GetDeletionTimestamp() == nil || new.Spec == nil {
 				new.Spec = old.Spec
 			}
 		},
