@@ -1,0 +1,28 @@
+// Command kaji is the whole of Kaji in one binary: each service is a subcommand, and so is every verb that
+// users type. This package only wires: flags to configuration, configuration to services.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"kaji.dev/kaji/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cli.Execute(ctx, newRoot())
+	stop()
+	os.Exit(code)
+}
+
+func newRoot() *cobra.Command {
+	root := cli.NewRootCommand(cli.System())
+	addSetUp(root)
+	addServices(root)
+	return root
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	"kaji.dev/kaji/node"
+)
+
+// nodeCommand makes the user's `kaji node`, under which joining is, run the agent when it has no subcommand.
+func nodeCommand(root *cobra.Command) *cobra.Command {
+	var c *cobra.Command
+	for _, have := range root.Commands() {
+		if have.Name() == "node" {
+			c = have
+		}
+	}
+	var f serviceFlags
+	var a agentFlags
+	c.Short = "Run a node's agent"
+	c.Args = cobra.NoArgs
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := a.config(f)
+		if err != nil {
+			return err
+		}
+		return node.Run(c.Context(), cfg, f.logger(cfg.Name))
+	}
+	f.bind(c)
+	a.bind(c)
+	return nil
+}
+
+// agentFlags are what an agent is told beside what every service is.
+type agentFlags struct {
+	cfg      node.Config
+	labels   map[string]string
+	taints   []string
+	reserved map[string]string
+}
+
+func (a *agentFlags) bind(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&a.cfg.Name, "name", "", "name of the node; its certificate is for it")
+	fl.StringSliceVar(&a.cfg.Endpoints, "apiserver", nil, "API servers, as HOST:PORT")
+	fl.StringVar(&a.cfg.Root, "dir", "", "directory for volumes and logs; /var/lib/kaji/nodes/NAME when empty")
+	fl.StringVar(&a.cfg.RuntimeEndpoint, "cri-endpoint", "", "socket of the container runtime; /run/containerd/containerd.sock when empty")
+	fl.StringSliceVar(&a.cfg.Addresses, "address", nil, "IP addresses of the node, the primary one first")
+	fl.StringToStringVar(&a.labels, "labels", nil, "labels the node registers with, as KEY=VALUE")
+	fl.StringSliceVar(&a.taints, "taints", nil, "taints the node registers with, as KEY=VALUE:EFFECT")
+	fl.Int64Var(&a.cfg.MaxPods, "max-pods", 110, "pods the node takes at most")
+	fl.StringToStringVar(&a.reserved, "reserved", nil, "resources kept from pods, as cpu=100m,memory=256Mi")
+	fl.StringSliceVar(&a.cfg.ClusterDNS, "cluster-dns", nil, "IP addresses of the cluster's DNS")
+	fl.StringVar(&a.cfg.ClusterDomain, "cluster-domain", "cluster.local", "domain of the cluster's DNS")
+}
+
+func (a *agentFlags) config(f serviceFlags) (node.Config, error) {
+	cfg := a.cfg
+	cfg.Files, cfg.Address, cfg.MetricsAddress, cfg.Labels = f.files, f.listen, f.metrics, a.labels
+	for _, t := range a.taints {
+		taint, err := parseTaint(t)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Taints = append(cfg.Taints, taint)
+	}
+	for name, amount := range a.reserved {
+		q, err := resource.ParseQuantity(amount)
+		if err != nil {
+			return cfg, fmt.Errorf("--reserved: %s: %w", name, err)
+		}
+		if cfg.Reserved == nil {
+			cfg.Reserved = map[string]resource.Quantity{}
+		}
+		cfg.Reserved[name] = q
+	}
+	return cfg, nil
+}
+
+func parseTaint(s string) (*corev1.Taint, error) {
+	spec, effect, ok := strings.Cut(s, ":")
+	key, value, _ := strings.Cut(spec, "=")
+	switch {
+	case !ok || key == "":
+		return nil, fmt.Errorf("--taints: %q is not KEY=VALUE:EFFECT", s)
+	case effect != "NoSchedule" && effect != "PreferNoSchedule" && effect != "NoExecute":
+		return nil, fmt.Errorf("--taints: the effect of %q is not NoSchedule, PreferNoSchedule or NoExecute", s)
+	}
+	return &corev1.Taint{Key: key, Value: value, Effect: effect}, nil
+}

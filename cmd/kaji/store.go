@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kaji.dev/kaji/raftstore"
+)
+
+func storeCommand() *cobra.Command {
+	var f serviceFlags
+	var cfg raftstore.Config
+	var initial []string
+	c := &cobra.Command{
+		Use:   "store",
+		Short: "Run a member of the replicated store",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			tls, err := f.tls()
+			if err != nil {
+				return err
+			}
+			cfg.Address, cfg.MetricsAddress = f.listen, f.metrics
+			cfg.ServerTLS, cfg.ClientTLS = tls.Server(), tls.Client("")
+			if cfg.Members, err = parseMembers(initial); err != nil {
+				return err
+			}
+			return raftstore.Run(c.Context(), cfg, f.logger(cfg.ID))
+		},
+	}
+	f.bind(c)
+	fl := c.Flags()
+	fl.StringVar(&cfg.ID, "id", "", "name of this member, for the life of its data")
+	fl.StringVar(&cfg.DataDir, "dir", "", "directory of this member's data")
+	fl.StringVar(&cfg.AdvertiseAddress, "advertise", "", "host:port where others reach it; --listen when empty")
+	fl.StringSliceVar(&initial, "initial-members", nil, "members a new store begins with, as ID=HOST:PORT, the same on all of them; none for a member that joins a store")
+	fl.Int64Var(&cfg.QuotaBytes, "quota-bytes", 0, "bound of keys and values in the newest revision; 0 means 4 GiB")
+	fl.DurationVar(&cfg.HistoryAge, "history", 5*time.Minute, "how long superseded values can be read and watched")
+	return c
+}
+
+func parseMembers(list []string) ([]raftstore.Peer, error) {
+	var out []raftstore.Peer
+	for _, m := range list {
+		id, address, ok := strings.Cut(m, "=")
+		if !ok || id == "" || address == "" {
+			return nil, fmt.Errorf("--initial-members: %q is not ID=HOST:PORT", m)
+		}
+		out = append(out, raftstore.Peer{ID: id, Address: address})
+	}
+	return out, nil
+}
