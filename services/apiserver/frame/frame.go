@@ -9,6 +9,8 @@
 package frame
 
 import (
+	"bytes"
+	"fmt"
 	"strconv"
 
 	"google.golang.org/grpc/encoding"
@@ -88,6 +90,38 @@ func AppendRevision(object []byte, revision int64) []byte {
 
 // RevisionSize is enough room for what AppendRevision appends.
 const RevisionSize = 2 + 2 + 20
+
+// markLength is the length of a mark's text: 64 bits in hexadecimal.
+const markLength = 16
+
+// MarkSize is how many bytes AppendMark appends.
+const MarkSize = 4 + markLength
+
+// AppendMark appends a mark to the bytes of an object on their way into the store, by which the write that put
+// them there can be known. It takes the place of the resourceVersion, which those bytes do not have.
+func AppendMark(object []byte, mark uint64) []byte {
+	object = append(object, markHead...)
+	return fmt.Appendf(object, "%0*x", markLength, mark)
+}
+
+// markHead is metadata{resource_version: 16 bytes} up to these bytes.
+var markHead = []byte{
+	byte(FieldMetadata)<<3 | byte(protowire.BytesType), 2 + markLength,
+	byte(FieldResourceVersion)<<3 | byte(protowire.BytesType), markLength,
+}
+
+// CutMark takes the mark off the bytes of an object from the store; 0 when there is none.
+func CutMark(stored []byte) (object []byte, mark uint64) {
+	at := len(stored) - MarkSize
+	if at < 0 || !bytes.HasPrefix(stored[at:], markHead) {
+		return stored, 0
+	}
+	mark, err := strconv.ParseUint(string(stored[at+len(markHead):]), 16, 64)
+	if err != nil {
+		return stored, 0
+	}
+	return stored[:at:at], mark
+}
 
 // TypeURL is how an Any names a message.
 func TypeURL(message string) string { return "type.googleapis.com/" + message }

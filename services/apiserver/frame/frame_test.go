@@ -107,3 +107,23 @@ func TestCodecSendsFramesAsTheyAreAndMessagesAsProtobuf(t *testing.T) {
 		}
 	}
 }
+
+func TestMarksComeOffAsTheyWentOn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pod, mark := drawPod(t), rapid.Uint64Min(1).Draw(t, "mark")
+		raw := encode(t, pod)
+		marked := frame.AppendMark(append([]byte(nil), raw...), mark)
+		if len(marked) != len(raw)+frame.MarkSize {
+			t.Fatalf("%d bytes for a mark", len(marked)-len(raw))
+		}
+		if err := proto.Unmarshal(marked, &corev1.Pod{}); err != nil {
+			t.Fatalf("marked bytes are no pod: %v", err)
+		}
+		if got, m := frame.CutMark(marked); m != mark || string(got) != string(raw) {
+			t.Fatalf("got mark %d and %q", m, got)
+		}
+		if got, m := frame.CutMark(raw); m != 0 || string(got) != string(raw) {
+			t.Fatalf("found a mark where none is: %d", m)
+		}
+	})
+}

@@ -32,7 +32,8 @@ type binding struct {
 	key     string
 	current *watchcache.Entry // the pod as last seen
 	fresh   bool              // current is the store's own
-	value   []byte            // what to write
+	value   []byte            // what to write, marked
+	mark    uint64
 	result  *corev1.PodBindingResult
 }
 
@@ -75,15 +76,15 @@ func (r *resource) bindPods(ctx context.Context, req *corev1.BindPodsRequest) (*
 		return nil, err
 	}
 	resp := &corev1.BindPodsResponse{Results: make([]*corev1.PodBindingResult, len(all))}
-	bound := 0
+	taken := 0
 	for i, b := range all {
 		resp.Results[i] = b.result
 		if b.result.GetCode() == int32(codes.OK) {
-			bound++
+			taken++
 		}
 	}
 	r.audit.Info("write", "verb", "create", "kind", "pods.core/binding", "identity", caller(ctx).String(),
-		"bound", bound, "refused", len(all)-bound, "duration", time.Since(start))
+		"bound", taken, "refused", len(all)-taken, "duration", time.Since(start))
 	return resp, nil
 }
 
@@ -160,9 +161,12 @@ func (r *resource) tryBinding(b *binding) error {
 	}
 	pod.Spec.NodeName = b.GetNodeName()
 	r.markScheduled(pod)
-	var err error
-	b.value, err = r.encode(pod)
-	return err
+	value, err := r.encode(pod)
+	if err != nil {
+		return err
+	}
+	b.value, b.mark = marked(value)
+	return nil
 }
 
 // markScheduled sets the condition that tells of the binding.
@@ -191,7 +195,7 @@ func (r *resource) refresh(ctx context.Context, stale []*binding) error {
 	for _, b := range stale {
 		req.Success = append(req.Success, lookup(b.key))
 	}
-	resp, err := r.txn(ctx, req)
+	resp, _, err := r.txn(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -216,17 +220,34 @@ func (r *resource) writeBindings(ctx context.Context, bindings []*binding) error
 		req.Success = append(req.Success, put(b.key, b.value))
 		req.Failure = append(req.Failure, lookup(b.key))
 	}
-	resp, err := r.txn(ctx, req)
+	base := r.cfg.Caches.Revision() // the writes come after it
+	resp, resent, err := r.txn(ctx, req)
 	if err != nil {
 		return err
 	}
 	if !resp.GetSucceeded() {
+		for _, b := range bindings {
+			if !resent {
+				break
+			}
+			e, err := r.settle(ctx, b.key, base, b.mark, resp.GetRevision())
+			if err != nil {
+				return err
+			}
+			if e != nil {
+				b.result = bound(e.Revision)
+			}
+		}
 		return r.look(bindings, resp.GetResults())
 	}
 	for _, b := range bindings {
-		b.result = &corev1.PodBindingResult{ResourceVersion: formatVersion(resp.GetRevision())}
+		b.result = bound(resp.GetRevision())
 	}
 	return nil
+}
+
+func bound(revision int64) *corev1.PodBindingResult {
+	return &corev1.PodBindingResult{ResourceVersion: formatVersion(revision)}
 }
 
 func (b *binding) refuse(err error) {

@@ -101,9 +101,11 @@ func (r *resource) insert(ctx context.Context, o kind.Object, guards []admission
 		}
 		return &result{object: o, raw: value}, false, err
 	}
-	resp, err := r.txn(ctx, &storev1.TxnRequest{
+	stored, mark := marked(value)
+	base := r.cfg.Caches.Revision() // the write comes after it
+	resp, resent, err := r.txn(ctx, &storev1.TxnRequest{
 		Compares: append(guarded(guards), unchanged(key, 0)),
-		Success:  []*storev1.Op{put(key, value)},
+		Success:  []*storev1.Op{put(key, stored)},
 		Failure:  []*storev1.Op{lookup(key)},
 	})
 	if err != nil {
@@ -112,7 +114,20 @@ func (r *resource) insert(ctx context.Context, o kind.Object, guards []admission
 	if resp.GetSucceeded() {
 		return r.stored(key, o, value, resp.GetRevision()), false, nil
 	}
-	if len(resp.GetResults()[0].GetRange().GetKvs()) > 0 {
+	if resent {
+		e, err := r.settle(ctx, key, base, mark, resp.GetRevision())
+		if err != nil {
+			return nil, false, err
+		}
+		if e != nil {
+			return resultOf(e), false, nil
+		}
+	}
+	there, err := r.found(resp.GetResults()[0])
+	switch {
+	case err != nil:
+		return nil, false, err
+	case there != nil:
 		return nil, false, apierror.AlreadyExists(r.kind.String(), m.GetNamespace(), m.GetName())
 	}
 	// A guard changed. The plugins must see it as it is now.

@@ -61,11 +61,13 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 			kind.Metadata(want.object).ResourceVersion = current.Object.GetMetadata().GetResourceVersion()
 			return r.unwritten(want.object)
 		}
-		op := put(key, value)
+		stored, mark := marked(value)
+		op := put(key, stored)
 		if want.remove {
 			op = remove(key)
 		}
-		resp, err := r.txn(ctx, &storev1.TxnRequest{
+		base := r.cfg.Caches.Revision() // the write comes after it
+		resp, resent, err := r.txn(ctx, &storev1.TxnRequest{
 			Compares: append(guarded(want.guards), unchanged(key, current.Revision)),
 			Success:  []*storev1.Op{op},
 			Failure:  []*storev1.Op{lookup(key)},
@@ -82,6 +84,12 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 			return nil, err
 		}
 		fresh = true
+		if resent {
+			done, err := r.rewritten(ctx, key, base, mark, want, current, resp.GetRevision())
+			if done != nil || err != nil {
+				return done, err
+			}
+		}
 		if len(want.guards) > 0 {
 			if err := r.cfg.Caches.Reach(ctx, resp.GetRevision()); err != nil {
 				return nil, err
@@ -93,9 +101,25 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 	return nil, r.contended(o)
 }
 
+// rewritten finds out whether a rewrite of unknown outcome was done; nil when it was not.
+func (r *resource) rewritten(ctx context.Context, key string, base int64, mark uint64, want outcome, current *watchcache.Entry, revision int64) (*result, error) {
+	if want.remove {
+		// Whoever removed it, this object is gone.
+		if current == nil || current.Object.GetMetadata().GetUid() != want.object.GetMetadata().GetUid() {
+			return &result{object: want.object, revision: revision}, nil
+		}
+		return nil, nil
+	}
+	e, err := r.settle(ctx, key, base, mark, revision)
+	if e == nil || err != nil {
+		return nil, err
+	}
+	return resultOf(e), nil
+}
+
 // same says whether writing the object would change nothing.
 func same(current *watchcache.Entry, o kind.Object, value []byte) bool {
-	if bytes.Equal(current.Stored(), value) {
+	if bytes.Equal(current.Canonical(), value) {
 		return true
 	}
 	// Bytes written by another version may be in another order.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/raftstore"
+	"kaji.dev/kaji/services/apiserver/frame"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
 
@@ -77,13 +79,53 @@ func (r *resource) fetch(ctx context.Context, key string) (*watchcache.Entry, er
 	return watchcache.NewEntry(r.kind, resp.GetKvs()[0])
 }
 
-// txn runs a transaction; the results are those of the branch taken.
-func (r *Registry) txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.TxnResponse, error) {
-	resp, err := r.cfg.Store.Txn(ctx, req)
-	if err != nil {
-		return nil, storeError(err)
+// sendTries is how often a transaction of unknown outcome is sent again, sendPause the first pause before that.
+const (
+	sendTries = 8
+	sendPause = 20 * time.Millisecond
+)
+
+// txn runs a transaction; the results are those of the branch taken. Its success must make its own conditions
+// fail: a transaction whose outcome is unknown (a member of the store died with it) is sent again, and then cannot
+// happen twice. When it was sent more than once, resent is true: conditions that do not hold may be its own work,
+// which settle finds out.
+func (r *Registry) txn(ctx context.Context, req *storev1.TxnRequest) (resp *storev1.TxnResponse, resent bool, err error) {
+	pause := sendPause
+	for try := 1; ; try++ {
+		resp, err = r.cfg.Store.Txn(ctx, req)
+		if !errors.Is(err, raftstore.ErrOutcomeUnknown) || try == sendTries {
+			return resp, resent, storeError(err)
+		}
+		r.log.Debug("transaction of unknown outcome is sent again", "error", err, "duration", pause)
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return nil, resent, storeError(err)
+		}
+		resent, pause = true, 2*pause
 	}
-	return resp, nil
+}
+
+// marked is a value with a mark of its own, by which the write can be found should its outcome be unknown.
+func marked(value []byte) ([]byte, uint64) {
+	mark := rand.Uint64() | 1 // never 0
+	out := make([]byte, len(value), len(value)+frame.MarkSize)
+	copy(out, value)
+	return frame.AppendMark(out, mark), mark
+}
+
+// settle finds out what became of a write that was sent more than once, first when the store was at base or later, and
+// whose conditions do not hold any more: the entry it made, or nil when it has not happened and, since they will
+// never hold again, never will.
+func (r *resource) settle(ctx context.Context, key string, base int64, mark uint64, upTo int64) (*watchcache.Entry, error) {
+	if err := r.cfg.Caches.Reach(ctx, upTo); err != nil {
+		return nil, err
+	}
+	e, known := r.cache.FindWrite(key, base, mark)
+	if !known {
+		return nil, storeError(raftstore.ErrOutcomeUnknown)
+	}
+	return e, nil
 }
 
 // unchanged is the condition that a key was last written at a revision; 0 for a key that must not exist.

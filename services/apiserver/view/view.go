@@ -60,12 +60,12 @@ func (c Cluster) Bound(ctx context.Context, node, namespace, pod string) (bool, 
 
 // Needs implements authz.NodeState.
 func (c Cluster) Needs(ctx context.Context, node, resource, namespace, name string) (bool, error) {
-	s, err := watchcache.NewSelection(pods, namespace, "", "")
+	s, err := watchcache.NewSelection(pods, namespace, "", "spec.nodeName="+node)
 	if err != nil {
 		return false, err
 	}
 	return c.twice(ctx, func() bool {
-		for _, e := range c.Caches.Of(pods).ByField(s, "spec.nodeName", node) {
+		for _, e := range c.Caches.Of(pods).List(s, "", 0).Entries {
 			if refersTo(e.Object.(*corev1.Pod), resource, name) {
 				return true
 			}

@@ -10,7 +10,6 @@ import (
 	"kaji.dev/kaji/apierror"
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/kind"
-	"kaji.dev/kaji/selector"
 )
 
 // Cache holds the objects of one kind and the recent changes to them.
@@ -23,6 +22,7 @@ type Cache struct {
 	// mu guards all below. It is taken before a Watcher's own lock, never after.
 	mu       sync.RWMutex
 	tree     *btree.BTreeG[*Entry]
+	index    index
 	history  *history
 	applied  int64 // revision of the newest change in the tree, or that of the load
 	watchers watchers
@@ -31,7 +31,7 @@ type Cache struct {
 func newCache(k *kind.Kind, cfg Config, p *progress, log hclog.Logger) *Cache {
 	return &Cache{
 		kind: k, cfg: cfg, log: log.With("kind", k.String()), progress: p,
-		tree: newTree(), history: newHistory(cfg.MaxEvents, cfg.MaxBytes), watchers: watchers{},
+		tree: newTree(), index: newIndex(k), history: newHistory(cfg.MaxEvents, cfg.MaxBytes), watchers: watchers{},
 	}
 }
 
@@ -41,15 +41,16 @@ func newTree() *btree.BTreeG[*Entry] {
 
 // replace sets the whole content as of a revision. Whoever watches has to list again.
 func (c *Cache) replace(kvs []*storev1.KeyValue, revision int64) {
-	tree := newTree()
+	tree, index := newTree(), newIndex(c.kind)
 	for _, kv := range kvs {
 		if e := c.decode(kv); e != nil {
 			tree.ReplaceOrInsert(e)
+			index.replace(nil, e)
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tree, c.applied = tree, revision
+	c.tree, c.index, c.applied = tree, index, revision
 	c.history.reset(revision)
 	c.watchers.each(func(w *Watcher) {
 		w.end(apierror.Expired("the server lost the history of changes; list again"))
@@ -88,6 +89,7 @@ func (c *Cache) apply(changes []*storev1.Event) {
 			previous, _ = c.tree.Delete(&Entry{Key: string(ev.GetKv().GetKey())})
 		}
 		c.applied = revision
+		c.index.replace(previous, entry)
 		if entry == nil && previous == nil {
 			continue
 		}
@@ -107,6 +109,24 @@ func (c *Cache) Get(key string) *Entry {
 	defer c.mu.RUnlock()
 	e, _ := c.tree.Get(&Entry{Key: key})
 	return e
+}
+
+// FindWrite looks for the write of a key, after a revision, that bears a mark. It is known to have happened when an
+// entry is returned, and known not to have when known is true and there is none. The caches must have reached the
+// newest revision it can have happened at.
+func (c *Cache) FindWrite(key string, after int64, mark uint64) (e *Entry, known bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for i := c.history.count - 1; i >= 0; i-- {
+		ev := c.history.at(i)
+		if ev.revision <= after {
+			break
+		}
+		if ev.entry != nil && ev.entry.Key == key && ev.entry.Mark == mark {
+			return ev.entry, true
+		}
+	}
+	return nil, after >= c.history.low
 }
 
 // Page is a part of a collection at one revision.
@@ -150,14 +170,18 @@ func (c *Cache) collect(s *Selection, from string) []*Entry {
 			return c.one(c.kind.Key("", name))
 		}
 	}
+	tree := c.tree
+	if value, ok := s.fields.RequiresExact(c.index.field); ok {
+		tree = c.index.of(value)
+	}
 	var out []*Entry
 	if from == "" {
 		from = s.prefix
 		if s.prefix == c.kind.Prefix() {
-			out = make([]*Entry, 0, c.tree.Len())
+			out = make([]*Entry, 0, tree.Len())
 		}
 	}
-	c.tree.AscendGreaterOrEqual(&Entry{Key: from}, func(e *Entry) bool {
+	tree.AscendGreaterOrEqual(&Entry{Key: from}, func(e *Entry) bool {
 		if !strings.HasPrefix(e.Key, s.prefix) {
 			return false
 		}
@@ -196,20 +220,6 @@ func cut(s *Selection, candidates []*Entry, revision int64, limit int) Page {
 		p.Entries = append(p.Entries, e)
 	}
 	return p
-}
-
-// ByField lists the entries under the selection whose field has the value; for callers that hold no selector text.
-func (c *Cache) ByField(s *Selection, field, value string) []*Entry {
-	c.mu.RLock()
-	candidates := c.collect(s, "")
-	c.mu.RUnlock()
-	var out []*Entry
-	for _, e := range candidates {
-		if selector.FieldValue(e.Object, strings.Split(field, ".")...) == value {
-			out = append(out, e)
-		}
-	}
-	return out
 }
 
 // Stats is how much a cache holds.

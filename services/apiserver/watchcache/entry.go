@@ -19,16 +19,18 @@ type Entry struct {
 	Object kind.Object
 	// Revision is the store's revision of the write (or the delete) that made the object what it is here.
 	Revision int64
+	// Mark is that of the write, by which whoever wrote it knows it again; 0 when it has none.
+	Mark uint64
 
-	raw    []byte
-	stored int
+	raw       []byte
+	canonical int
 }
 
 // Raw is the object's protobuf form with its resourceVersion.
 func (e *Entry) Raw() []byte { return e.raw }
 
-// Stored is the object's protobuf form as it is in the store.
-func (e *Entry) Stored() []byte { return e.raw[:e.stored:e.stored] }
+// Canonical is the object's protobuf form as it was stored, without resourceVersion and mark.
+func (e *Entry) Canonical() []byte { return e.raw[:e.canonical:e.canonical] }
 
 // NewEntry decodes what the store has under a key.
 func NewEntry(k *kind.Kind, kv *storev1.KeyValue) (*Entry, error) {
@@ -37,7 +39,8 @@ func NewEntry(k *kind.Kind, kv *storev1.KeyValue) (*Entry, error) {
 
 // MakeEntry decodes an object written at a revision.
 func MakeEntry(k *kind.Kind, key string, value []byte, revision int64) (*Entry, error) {
-	e := &Entry{Key: key, Revision: revision, raw: RawAt(value, revision), stored: len(value), Object: k.New()}
+	value, mark := frame.CutMark(value)
+	e := &Entry{Key: key, Revision: revision, Mark: mark, raw: RawAt(value, revision), canonical: len(value), Object: k.New()}
 	if err := proto.Unmarshal(value, e.Object); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", key, err)
 	}
@@ -45,7 +48,7 @@ func MakeEntry(k *kind.Kind, key string, value []byte, revision int64) (*Entry, 
 	return e, nil
 }
 
-// RawAt is the stored form of an object with its resourceVersion added.
+// RawAt is the canonical form of an object with its resourceVersion added.
 func RawAt(value []byte, revision int64) []byte {
 	raw := make([]byte, len(value), len(value)+frame.RevisionSize)
 	copy(raw, value)
@@ -56,5 +59,5 @@ func RawAt(value []byte, revision int64) []byte {
 func (e *Entry) at(revision int64) *Entry {
 	o := proto.Clone(e.Object).(kind.Object)
 	kind.Metadata(o).ResourceVersion = strconv.FormatInt(revision, 10)
-	return &Entry{Key: e.Key, Object: o, Revision: revision, raw: RawAt(e.Stored(), revision), stored: e.stored}
+	return &Entry{Key: e.Key, Object: o, Revision: revision, raw: RawAt(e.Canonical(), revision), canonical: e.canonical}
 }
