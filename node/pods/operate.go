@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
-	"kaji.dev/kaji/node/cri"
 	"kaji.dev/kaji/node/observed"
 	"kaji.dev/kaji/node/pods/plan"
 )
@@ -48,7 +47,8 @@ func (a *actor) begin(act plan.Action) {
 		defer cutoff()
 		out := run()
 		a.log.Trace("operation ended", "operation", act, "on", key, "duration", time.Since(began), "error", out.err)
-		a.post(func(a *actor) { a.ended(act, key, out, wait.Err() != nil) })
+		givenUp := wait.Err() != nil
+		a.post(func(a *actor) { a.ended(act, key, out, givenUp) })
 	})
 }
 
@@ -110,19 +110,13 @@ func (a *actor) ended(act plan.Action, key string, out outcome, givenUp bool) {
 	if givenUp && !a.failedItself(out.err) {
 		return // told to give up: no failure of its own
 	}
-	if cri.IsUnavailable(out.err) && a.m.life.Err() == nil {
-		a.m.cfg.Lister.Wake(a.uid) // it may have happened or not
-	}
+	a.m.cfg.Lister.Wake(a.uid) // what failed may have happened all the same
 	f := &failure{}
 	if !errors.As(out.err, &f) {
 		f = &failure{message: out.err.Error()}
 	}
 	a.state.Failures[key] = a.state.Failures[key].Again(now, f.reason, f.message, f.slow)
 	a.log.Warn("operation failed", "operation", fmt.Sprintf("%T", act)[len("plan."):], "on", key, "failures", a.state.Failures[key].Count, "error", out.err)
-	if givenUp || !cri.IsNotFound(out.err) {
-		return
-	}
-	a.m.cfg.Lister.Wake(a.uid)
 }
 
 // failedItself tells an operation's own failure from that of being given up.

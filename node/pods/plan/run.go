@@ -83,7 +83,12 @@ func runInit(s *State, box *observed.Sandbox, p *Plan) bool {
 			return false
 		case last.State == observed.Exited: // with success
 			continue
-		default: // created by an agent that did not live to start it
+		case last.State == observed.Created:
+			start(s, box, c, "", p) // which clears it away first
+			if !done {
+				return false
+			}
+		default: // unknown to the runtime: it is being stopped
 			if !done {
 				return false
 			}

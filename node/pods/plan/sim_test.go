@@ -108,14 +108,20 @@ func (m *sim) after(d time.Duration) *sim {
 // end brings an action to its end.
 func (m *sim) end(a Action) {
 	delete(m.s.Busy, a.Key())
+	m.next++
 	if m.fails != nil {
 		if f := m.fails(a); f != nil {
 			m.s.Failures[a.Key()] = m.s.Failures[a.Key()].Again(m.now, f.Reason, f.Message, f.Slow)
+			if c, start := a.(StartContainer); start && f.Slow { // between creation and start
+				m.start(c)
+				if n := len(m.s.Seen.Containers); n > 0 && m.s.Seen.Containers[n-1].Name == c.Container.GetName() && m.s.Seen.Containers[n-1].Attempt == c.Attempt {
+					m.s.Seen.Containers[n-1].State = observed.Created
+				}
+			}
 			return
 		}
 	}
 	delete(m.s.Failures, a.Key())
-	m.next++
 	seen := &m.s.Seen
 	switch a := a.(type) {
 	case CreateSandbox:
