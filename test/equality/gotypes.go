@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	k8smeta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
@@ -25,20 +26,44 @@ func goList(k *kind.Kind) (runtime.Object, error) {
 	return clientscheme.Scheme.New(schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Name() + "List"})
 }
 
-// jsonWalk compares JSON names, presence and inlining of Kaji messages with the tags of Kubernetes' Go types.
-type jsonWalk struct {
-	seen map[protoreflect.FullName]bool
-	out  []string
+// goTypes finds Kubernetes' Go types by the full names of the messages they are in generated.proto. It knows all
+// that can be reached from what client-go's scheme knows.
+func goTypes() map[protoreflect.FullName]reflect.Type {
+	found := map[protoreflect.FullName]reflect.Type{}
+	var visit func(reflect.Type)
+	visit = func(t reflect.Type) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			visit(t.Elem())
+			return
+		case reflect.Struct:
+		default:
+			return
+		}
+		name := protoreflect.FullName(strings.ReplaceAll(t.PkgPath(), "/", ".") + "." + t.Name())
+		if !strings.HasPrefix(t.PkgPath(), "k8s.io/") || found[name] != nil {
+			return
+		}
+		found[name] = t
+		for i := range t.NumField() {
+			visit(t.Field(i).Type)
+		}
+	}
+	for _, t := range clientscheme.Scheme.AllKnownTypes() {
+		visit(t)
+	}
+	// The one message that is in no scheme.
+	visit(reflect.TypeFor[k8smeta.ApplyOptions]())
+	return found
 }
 
-func (w *jsonWalk) compare(m protoreflect.MessageDescriptor, t reflect.Type) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if w.seen[m.FullName()] || !strings.HasPrefix(string(m.FullName()), own) || elsewhere[m.FullName()] != "" {
-		return
-	}
-	w.seen[m.FullName()] = true
+// jsonDiff collects differences in JSON names, presence and inlining between Kaji messages and the tags of
+// Kubernetes' Go types.
+type jsonDiff struct {
+	out []string
+}
+
+func (w *jsonDiff) compare(m protoreflect.MessageDescriptor, t reflect.Type) {
 	byNumber := map[int]reflect.StructField{}
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -57,11 +82,11 @@ func (w *jsonWalk) compare(m protoreflect.MessageDescriptor, t reflect.Type) {
 	}
 }
 
-func (w *jsonWalk) say(fd protoreflect.FieldDescriptor, format string, args ...any) {
+func (w *jsonDiff) say(fd protoreflect.FieldDescriptor, format string, args ...any) {
 	w.out = append(w.out, fmt.Sprintf("%s: %s", fd.FullName(), fmt.Sprintf(format, args...)))
 }
 
-func (w *jsonWalk) field(fd protoreflect.FieldDescriptor, f reflect.StructField) {
+func (w *jsonDiff) field(fd protoreflect.FieldDescriptor, f reflect.StructField) {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	isInline := f.Anonymous && name == ""
 	if got := fieldOptions(fd).GetInline(); got != isInline {
@@ -83,14 +108,6 @@ func (w *jsonWalk) field(fd protoreflect.FieldDescriptor, f reflect.StructField)
 		}
 	} else if fieldOptions(fd).GetMicroTime() {
 		w.say(fd, "is no MicroTime; micro_time is set")
-	}
-	if fd.IsMap() {
-		fd, t = fd.MapValue(), t.Elem()
-	} else if fd.IsList() {
-		t = t.Elem()
-	}
-	if fd.Message() != nil {
-		w.compare(fd.Message(), t)
 	}
 }
 
