@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +16,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
-	"net"
 
 	"kaji.dev/kaji/cli"
 	"kaji.dev/kaji/client"
@@ -69,6 +70,7 @@ type shell struct {
 	t      *testing.T
 	client *client.Client
 	in     string
+	stdin  io.Reader // in place of in
 	config string
 }
 
@@ -80,8 +82,12 @@ type result struct {
 func newShell(t *testing.T, c *client.Client) *shell { return &shell{t: t, client: c} }
 
 func (s *shell) start(ctx context.Context, out, errs *buffer, args ...string) (code func() int) {
+	var in io.Reader = strings.NewReader(s.in)
+	if s.stdin != nil {
+		in = s.stdin
+	}
 	root := cli.NewRootCommand(cli.Options{
-		Streams: cli.Streams{In: strings.NewReader(s.in), Out: out, Err: errs},
+		Streams: cli.Streams{In: in, Out: out, Err: errs},
 		Now:     func() time.Time { return now }, Client: s.client, Version: "test",
 	})
 	if s.config != "" {

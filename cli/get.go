@@ -81,7 +81,7 @@ func (g *getCommand) run(c *cobra.Command, args []string) error {
 	var errs []error
 	for _, t := range targets {
 		some, err := g.resolve(c.Context(), conn, []target{t})
-		if err != nil && !(g.ignoreNotFound && apierror.IsNotFound(err)) {
+		if err != nil && (!g.ignoreNotFound || !apierror.IsNotFound(err)) {
 			errs = append(errs, err)
 		}
 		if g.sortBy != "" {
@@ -117,7 +117,7 @@ func (g *getCommand) show(targets []target, objects []kind.Object, failed bool) 
 		return g.write(g.Out, objects, !single)
 	}
 	if len(objects) == 0 {
-		if !failed && !(g.ignoreNotFound && targets[0].name != "") {
+		if !failed && (!g.ignoreNotFound || targets[0].name == "") {
 			g.nothing(targets)
 		}
 		return nil
