@@ -8,3 +8,5 @@ buf=$(./tools/tool.sh buf)
 "$buf" format -w proto
 rm -rf gen
 "$buf" generate
+# The list of what is acted on follows from the descriptors and the API server's table.
+go run ./tools/compatibility
