@@ -3,6 +3,7 @@ package garbagecollector_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,9 +138,10 @@ func TestNothingGoesOnDoubt(t *testing.T) {
 		harness.Create(w, &corev1.Secret{Metadata: &metav1.ObjectMeta{Namespace: "default", Name: "s", OwnerReferences: []*metav1.OwnerReference{
 			{ApiVersion: "v1", Kind: "ConfigMap", Name: "gone", Uid: "1", BlockOwnerDeletion: proto.Bool(true)},
 		}}})
-		doubt := true
+		var doubt atomic.Bool
+		doubt.Store(true)
 		w.Server.Intercept(func(_ context.Context, call fake.Call) error {
-			if call.Verb == metav1.Verb_VERB_GET && call.Name == "gone" && doubt {
+			if call.Verb == metav1.Verb_VERB_GET && call.Name == "gone" && doubt.Load() {
 				return apierror.Unavailable("no")
 			}
 			return nil
@@ -149,7 +151,7 @@ func TestNothingGoesOnDoubt(t *testing.T) {
 		if got := harness.List[*corev1.Secret](w, "default"); len(got) != 1 {
 			t.Fatal("deleted on doubt")
 		}
-		doubt = false
+		doubt.Store(false)
 		w.Settle(2 * time.Minute)
 		if got := harness.List[*corev1.Secret](w, "default"); len(got) != 0 {
 			t.Error("not deleted when the owner is known to be gone")

@@ -208,7 +208,7 @@ func TestStaleCaches(t *testing.T) {
 				faults := true
 				w.Server.Intercept(func(_ context.Context, c fake.Call) error {
 					mu.Lock()
-					roll, on := random.Intn(10), faults
+					roll, on, name := random.Intn(10), faults, random.Int63()
 					mu.Unlock()
 					switch {
 					case !on:
@@ -219,7 +219,7 @@ func TestStaleCaches(t *testing.T) {
 						return apierror.Unavailable("away")
 					case c.Kind.Name() == "Pod" && c.Verb == metav1.Verb_VERB_CREATE && roll == 1:
 						// It takes effect, but the answer is lost.
-						w.Server.Seed(seeded(c.Object.(*corev1.Pod), random.Int63()))
+						w.Server.Seed(seeded(c.Object.(*corev1.Pod), name))
 						return apierror.Unavailable("the answer was lost")
 					}
 					return nil
@@ -229,14 +229,13 @@ func TestStaleCaches(t *testing.T) {
 				for range 15 {
 					mu.Lock()
 					want = int32(random.Intn(12))
-					pause := time.Duration(random.Intn(1500)) * time.Millisecond
+					pause, breaks := time.Duration(random.Intn(1500))*time.Millisecond, random.Intn(3) == 0
 					mu.Unlock()
-					rs := harness.Edit(w, "default", "web", func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = proto.Int32(want) })
-					if random.Intn(3) == 0 {
+					harness.Edit(w, "default", "web", func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = proto.Int32(want) })
+					if breaks {
 						w.Server.BreakWatches()
 					}
 					w.Settle(pause)
-					_ = rs
 				}
 				mu.Lock()
 				faults = false
