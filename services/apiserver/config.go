@@ -27,9 +27,6 @@ type Config struct {
 	Endpoints []string
 	// MetricsAddress is host:port of /metrics; empty for none.
 	MetricsAddress string
-	// Retention is how long superseded revisions are kept in the store for watches and lists; 5 minutes when
-	// zero, for ever when negative.
-	Retention time.Duration
 	// Bookmarks is how often a watch that wants bookmarks gets one; 20 s when zero.
 	Bookmarks time.Duration
 	// Cache bounds the watch caches.

@@ -9,7 +9,6 @@ import (
 	"kaji.dev/kaji/apierror"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
-	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/services/apiserver/admission"
 	"kaji.dev/kaji/services/apiserver/registry"
@@ -42,33 +41,4 @@ func prepare(ctx context.Context, api *registry.Registry, caches *watchcache.Cac
 		}
 	}
 	return true
-}
-
-// compact has the store forget what is older than the retention. Several servers may do so at once: the store
-// keeps the newest of their words.
-func compact(ctx context.Context, cfg Config, caches *watchcache.Caches, log hclog.Logger) {
-	retention := cfg.Retention
-	if retention < 0 {
-		return
-	}
-	if retention == 0 {
-		retention = 5 * time.Minute
-	}
-	ticker := time.NewTicker(retention)
-	defer ticker.Stop()
-	then := caches.Revision()
-	for {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-		now := caches.Revision()
-		if then > 0 && now > then {
-			if _, err := cfg.Store.Compact(ctx, &storev1.CompactRequest{Revision: then}); err != nil && ctx.Err() == nil {
-				log.Debug("store not compacted", "revision", then, "error", err)
-			}
-		}
-		then = now
-	}
 }

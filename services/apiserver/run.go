@@ -87,7 +87,6 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { caches.Run(background) })
-	running.Go(func() { compact(background, cfg, caches, log) })
 	running.Go(func() {
 		if prepare(ctx, api, caches, log) {
 			server.SetServing("", true)

@@ -12,7 +12,6 @@ import (
 	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
-	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/services/apiserver"
 	"kaji.dev/kaji/services/apiserver/apitest"
 	"kaji.dev/kaji/services/apiserver/watchcache"
@@ -32,7 +31,7 @@ func version(t *testing.T, s string) int64 {
 	return n
 }
 
-func watchMaps(t *testing.T, ctx context.Context, s *apitest.Server, o *metav1.ListOptions) corev1.ConfigMapService_WatchConfigMapsClient {
+func watchMaps(ctx context.Context, t *testing.T, s *apitest.Server, o *metav1.ListOptions) corev1.ConfigMapService_WatchConfigMapsClient {
 	t.Helper()
 	return check(corev1.NewConfigMapServiceClient(s.Client().Conn()).WatchConfigMaps(ctx, &metav1.WatchRequest{Namespace: "default", Options: o}))(t)
 }
@@ -44,7 +43,7 @@ func TestInitialEventsEndWithABookmark(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		check(maps.Create(ctx, configMap(name, nil)))(t)
 	}
-	stream := watchMaps(t, ctx, s, &metav1.ListOptions{
+	stream := watchMaps(ctx, t, s, &metav1.ListOptions{
 		SendInitialEvents: proto.Bool(true), AllowWatchBookmarks: true, ResourceVersionMatch: "NotOlderThan",
 	})
 	for _, want := range []string{"a", "b"} {
@@ -68,7 +67,7 @@ func TestBookmarksMoveOnWhenOtherKindsChange(t *testing.T) {
 	ctx := t.Context()
 	maps := client.Of[*corev1.ConfigMap](s.Client())
 	from := check(maps.Create(ctx, configMap("a", nil)))(t).GetMetadata().GetResourceVersion()
-	stream := watchMaps(t, ctx, s, &metav1.ListOptions{ResourceVersion: from, AllowWatchBookmarks: true})
+	stream := watchMaps(ctx, t, s, &metav1.ListOptions{ResourceVersion: from, AllowWatchBookmarks: true})
 	p := check(client.Of[*corev1.Pod](s.Client()).Create(ctx, newPod("other")))(t)
 	for {
 		ev := check(stream.Recv())(t)
@@ -89,7 +88,7 @@ func TestAWatchFromAForgottenRevisionIsExpired(t *testing.T) {
 	for range 5 {
 		check(maps.Create(ctx, &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Namespace: "default", GenerateName: "m-"}}))(t)
 	}
-	_, err := watchMaps(t, ctx, s, &metav1.ListOptions{ResourceVersion: from}).Recv()
+	_, err := watchMaps(ctx, t, s, &metav1.ListOptions{ResourceVersion: from}).Recv()
 	if !apierror.IsExpired(apierror.FromStatus(err)) {
 		t.Errorf("got %v", err)
 	}
@@ -99,7 +98,7 @@ func TestAWatchEndsWithItsTimeout(t *testing.T) {
 	s := apitest.Start(t, nil)
 	ctx := t.Context()
 	check(client.Of[*corev1.ConfigMap](s.Client()).Create(ctx, configMap("a", nil)))(t)
-	stream := watchMaps(t, ctx, s, &metav1.ListOptions{TimeoutSeconds: proto.Int64(1), AllowWatchBookmarks: true})
+	stream := watchMaps(ctx, t, s, &metav1.ListOptions{TimeoutSeconds: proto.Int64(1), AllowWatchBookmarks: true})
 	var types []metav1.EventType
 	for {
 		ev, err := stream.Recv()
@@ -123,7 +122,7 @@ func TestWatchesGoOnAtAnotherServer(t *testing.T) {
 	second = apitest.Start(t, func(c *apiserver.Config) { c.Store = first.Store })
 	ctx := t.Context()
 	check(client.Of[*corev1.ConfigMap](first.Client()).Create(ctx, configMap("a", nil)))(t)
-	stream := watchMaps(t, ctx, first, &metav1.ListOptions{AllowWatchBookmarks: true})
+	stream := watchMaps(ctx, t, first, &metav1.ListOptions{AllowWatchBookmarks: true})
 	check(stream.Recv())(t)
 	first.Stop()
 	var last string
@@ -141,21 +140,8 @@ func TestWatchesGoOnAtAnotherServer(t *testing.T) {
 		t.Fatal("no bookmark before the end")
 	}
 	made := check(client.Of[*corev1.ConfigMap](second.Client()).Create(ctx, configMap("b", nil)))(t)
-	ev := check(watchMaps(t, ctx, second, &metav1.ListOptions{ResourceVersion: last}).Recv())(t)
+	ev := check(watchMaps(ctx, t, second, &metav1.ListOptions{ResourceVersion: last}).Recv())(t)
 	if ev.GetType() != added || !proto.Equal(ev.GetObject(), made) {
 		t.Errorf("got %v, want %v added", ev, made)
-	}
-}
-
-func TestTheStoreIsCompacted(t *testing.T) {
-	s := apitest.Start(t, func(c *apiserver.Config) { c.Retention = 20 * time.Millisecond })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	maps := client.Of[*corev1.ConfigMap](s.Client())
-	for i := 0; ; i++ {
-		check(maps.Create(ctx, configMap("m"+strconv.Itoa(i), nil)))(t)
-		if st := check(s.Store.Status(ctx, &storev1.StatusRequest{}))(t); st.GetCompactRevision() > 5 {
-			return
-		}
 	}
 }

@@ -137,8 +137,7 @@ func TestAllViolationsAreReportedTogether(t *testing.T) {
 	if !apierror.IsInvalid(err) {
 		t.Fatalf("got %v", err)
 	}
-	var e *apierror.Error
-	e = apierror.FromStatus(err).(*apierror.Error)
+	e := apierror.FromStatus(err).(*apierror.Error)
 	for _, want := range []string{"metadata.name", "metadata.labels", "spec.containers[1].name", "spec.containers[1].image"} {
 		found := false
 		for _, v := range e.Violations {

@@ -54,7 +54,7 @@ type target struct {
 	pod       *corev1.Pod
 	container string
 	agent     agentv1.AgentServiceClient
-	close     func() error
+	conn      *grpc.ClientConn
 }
 
 func (n *Nodes) logs(_ any, stream grpc.ServerStream) error {
@@ -70,7 +70,7 @@ func (n *Nodes) logs(_ any, stream grpc.ServerStream) error {
 	if err != nil {
 		return err
 	}
-	defer t.close()
+	defer t.conn.Close()
 	if req.Options == nil {
 		req.Options = &corev1.PodLogOptions{}
 	}
@@ -104,7 +104,7 @@ func (n *Nodes) exec(_ any, stream grpc.ServerStream) error {
 	if err != nil {
 		return err
 	}
-	defer t.close()
+	defer t.conn.Close()
 	start.Uid, start.Options.Container = t.pod.GetMetadata().GetUid(), t.container
 	to, err := t.agent.Exec(ctx)
 	if err != nil {
@@ -209,7 +209,7 @@ func (n *Nodes) find(ctx context.Context, namespace, name, uid, container string
 	if err != nil {
 		return nil, apierror.Internal(err)
 	}
-	return &target{pod: pod, container: container, agent: agentv1.NewAgentServiceClient(conn), close: conn.Close}, nil
+	return &target{pod: pod, container: container, agent: agentv1.NewAgentServiceClient(conn), conn: conn}, nil
 }
 
 // defaultContainer is the annotation that says which container is meant when none is named.
