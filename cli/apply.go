@@ -99,11 +99,15 @@ func (a *applyCommand) apply(ctx context.Context, conn *client.Client, t target)
 	if err != nil {
 		return nil, "", err
 	}
+	tries := maxTries
+	if t.doc.Object.GetMetadata().GetResourceVersion() != "" {
+		tries = 1 // the manifest is for that version only
+	}
 	for try := 1; ; try++ {
 		live, err := r.Get(ctx, t.namespace, t.name)
 		if apierror.IsNotFound(err) {
 			o, err := a.create(ctx, r, t, modified)
-			if apierror.IsAlreadyExists(err) && try < maxTries {
+			if apierror.IsAlreadyExists(err) && try < tries {
 				continue // someone else was faster; now it can be changed
 			}
 			return o, "created", err
@@ -125,7 +129,7 @@ func (a *applyCommand) apply(ctx context.Context, conn *client.Client, t target)
 			Namespace: t.namespace, Name: t.name, Type: metav1.PatchType_PATCH_TYPE_MERGE, Patch: patch,
 			Options: &metav1.PatchOptions{DryRun: a.dryRun.server(), FieldManager: fieldManager},
 		})
-		if apierror.IsConflict(err) && try < maxTries {
+		if apierror.IsConflict(err) && try < tries {
 			if err := pause(ctx, try); err != nil {
 				return nil, "", err
 			}

@@ -115,7 +115,10 @@ func (e *execution) run(ctx context.Context, conn *client.Client, start *corev1.
 			defer func() { _ = term.Restore(int(terminal.Fd()), state) }()
 		}
 		stop := e.followSize(terminal)
-		defer stop()
+		defer func() {
+			cancel() // a send that is stuck ends with the stream
+			stop()
+		}()
 	}
 	if e.stdin {
 		// Not waited for: a read from a terminal cannot be interrupted, and ends with the program.

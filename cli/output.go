@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -23,9 +24,12 @@ import (
 type output struct {
 	format        string
 	managedFields bool
+	// formats are those that the command offers; one that ends in … takes a text after it.
+	formats []string
 }
 
 func (o *output) bind(c *cobra.Command, formats ...string) {
+	o.formats = formats
 	c.Flags().StringVarP(&o.format, "output", "o", "", "form of the output: "+strings.Join(formats, ", "))
 	c.Flags().BoolVar(&o.managedFields, "show-managed-fields", false, "keep metadata.managedFields in yaml and json")
 	_ = c.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -40,21 +44,23 @@ func (o *output) bind(c *cobra.Command, formats ...string) {
 // table says whether the output is a table rather than objects.
 func (o *output) table() bool { return o.format == "" || o.format == "wide" }
 
-// check refuses a format that no command knows, before anything is done.
+// check refuses a format that the command does not offer, or a path that is none, before anything is done.
 func (o *output) check(c *cobra.Command) error {
-	switch {
-	case o.table(), o.format == "yaml", o.format == "json", o.format == "name":
+	if o.format == "" {
 		return nil
 	}
-	if text, ok := strings.CutPrefix(o.format, "jsonpath="); ok {
-		_, err := parsePath(text)
-		return err
+	word, text, _ := strings.Cut(o.format, "=")
+	if !slices.Contains(o.formats, o.format) && !slices.Contains(o.formats, word+"=…") {
+		return usage(c, "unknown output %q: it is one of %s", o.format, strings.Join(o.formats, ", "))
 	}
-	if text, ok := strings.CutPrefix(o.format, "custom-columns="); ok {
-		_, err := parseColumns(text)
-		return err
+	var err error
+	switch word {
+	case "jsonpath":
+		_, err = parsePath(text)
+	case "custom-columns":
+		_, err = parseColumns(text)
 	}
-	return usage(c, "unknown output %q: wide, yaml, json, name, jsonpath=…, custom-columns=…", o.format)
+	return err
 }
 
 // json is an object as yaml and json show it.
