@@ -33,7 +33,7 @@ func tailOffset(f io.ReaderAt, size, n int64) (int64, error) {
 			// The line that begins after i; it counts if it ends a line of
 			// output, or if it is the last of all.
 			l, err := parse(chunk[i+1 : at])
-			if last := begin+int64(at) == size; err != nil || l.whole || last {
+			if last := begin+int64(at) == size; err == nil && (l.whole || last) {
 				if found == n {
 					return begin + int64(at), nil
 				}
