@@ -48,7 +48,7 @@ type Config struct {
 	TLS, ClientTLS *tls.Config
 	// Endpoints are the API servers, host:port. Required.
 	Endpoints []string
-	// Identity is this process among those that contend for leadership; made of host name and process id when empty.
+	// Identity is this process among those that contend for leadership; see leader.Identity for the default.
 	Identity string
 	// NodeGrace is how long a node may be silent before it is NotReady; nodelifecycle.DefaultGrace when 0.
 	NodeGrace time.Duration
@@ -104,7 +104,9 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 		return err
 	}
 	if cfg.Identity == "" {
-		cfg.Identity = fmt.Sprintf("%s-%d", host, os.Getpid())
+		if cfg.Identity, err = leader.Identity(server.Addr().String()); err != nil {
+			return err
+		}
 	}
 	server.SetServing("", true)
 	g, ctx := errgroup.WithContext(ctx)

@@ -79,7 +79,18 @@ func (c *controller) reconcilePod(ctx context.Context, key runtime.Key) (runtime
 	if wait := due.Sub(c.now()); wait > 0 {
 		return runtime.Result{RequeueAfter: wait}, nil
 	}
-	err := c.pods.Resource().Delete(ctx, key.Namespace, key.Name, &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{Uid: proto.String(p.GetMetadata().GetUid())}})
+	// A cache that is late must not cost anyone a pod: the node may have come back.
+	n, err := c.nodes.Resource().Get(ctx, "", p.GetSpec().GetNodeName())
+	if err != nil {
+		return runtime.Result{}, ignoreGone(err)
+	}
+	if due, drive = deadline(driving(n), p.GetSpec().GetTolerations()); !drive {
+		return runtime.Result{}, nil
+	}
+	if wait := due.Sub(c.now()); wait > 0 {
+		return runtime.Result{RequeueAfter: wait}, nil
+	}
+	err = c.pods.Resource().Delete(ctx, key.Namespace, key.Name, &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{Uid: proto.String(p.GetMetadata().GetUid())}})
 	if apierror.IsNotFound(err) || apierror.IsConflict(err) {
 		return runtime.Result{}, nil
 	}

@@ -57,6 +57,7 @@ func (w *world) taints(name string) []string {
 	for _, t := range harness.Get[*corev1.Node](w.World, "", name).GetSpec().GetTaints() {
 		out = append(out, t.GetKey()+":"+t.GetEffect())
 	}
+	slices.Sort(out)
 	return out
 }
 
