@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 )
 
@@ -28,7 +27,7 @@ type Config struct {
 	Endpoints []string
 	// SchedulerName is whose pods it schedules; DefaultSchedulerName when empty.
 	SchedulerName string
-	// Identity is this process among those that contend for leadership; made of host name and process id when empty.
+	// Identity is this process among those that contend for leadership; see leader.Identity for the default.
 	Identity string
 	// Seed of the choices among equals and of jitter; taken from the clock when 0.
 	Seed uint64
@@ -42,13 +41,6 @@ type Config struct {
 func (c *Config) Validate() error {
 	if c.SchedulerName == "" {
 		c.SchedulerName = DefaultSchedulerName
-	}
-	if c.Identity == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			return fmt.Errorf("scheduler: no identity given, and no host name to make one of: %w", err)
-		}
-		c.Identity = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
 	if c.Seed == 0 {
 		c.Seed = uint64(time.Now().UnixNano())

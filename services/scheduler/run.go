@@ -46,6 +46,11 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	if address == "" {
 		address = server.Addr().String()
 	}
+	if cfg.Identity == "" {
+		if cfg.Identity, err = leader.Identity(server.Addr().String()); err != nil {
+			return err
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Serve(ctx) })
 	g.Go(func() error { return s.follow(ctx) })

@@ -52,7 +52,10 @@ func up(t *testing.T, flags ...string) *Cluster {
 	n := int(number.Add(1))
 	dir := filepath.Join(t.TempDir(), "kaji")
 	c := &Cluster{t: t, env: append(os.Environ(), "KAJI_CONFIG="+filepath.Join(filepath.Dir(dir), "config"))}
-	before := snapshot(t)
+	// What runs names the cluster's directory, or the one below /run that is derived from it.
+	shape := &cluster.Config{Dir: dir}
+	marks := []string{dir, shape.RunDir()}
+	before := snapshot(t, marks...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			c.dump(dir)
@@ -62,7 +65,7 @@ func up(t *testing.T, flags ...string) *Cluster {
 		if err != nil {
 			t.Errorf("kaji down: %v\n%s", err, out)
 		}
-		before.compare(t)
+		before.compare(t, marks...)
 	})
 	args := append([]string{"up", "--dir=" + dir, fmt.Sprintf("--base-port=%d", 20000+1000*n), fmt.Sprintf("--pod-subnet=10.%d.0.0/16", 150+n)}, flags...)
 	c.kaji(args...)

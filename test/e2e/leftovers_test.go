@@ -12,7 +12,9 @@ import (
 // leftovers is what containers and networks leave on a machine when they are not taken away.
 type leftovers map[string][]string
 
-func snapshot(t *testing.T) leftovers {
+// snapshot looks at the machine. Of processes it takes those whose command line has one of the marks, so that another
+// cluster on the machine may come and go.
+func snapshot(t *testing.T, marks ...string) leftovers {
 	t.Helper()
 	l := leftovers{}
 	l["network namespace"] = list("/var/run/netns/*", "/run/netns/*")
@@ -43,7 +45,9 @@ func snapshot(t *testing.T) leftovers {
 		base := strings.TrimSuffix(filepath.Base(exe), " (deleted)")
 		if base == "kaji" || base == "containerd" || strings.HasPrefix(base, "containerd-shim") {
 			cmd, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-			l["process"] = append(l["process"], filepath.Base(dir)+" "+strings.ReplaceAll(string(cmd), "\x00", " "))
+			if slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(string(cmd), m) }) {
+				l["process"] = append(l["process"], filepath.Base(dir)+" "+strings.ReplaceAll(string(cmd), "\x00", " "))
+			}
 		}
 	}
 	return l
@@ -59,9 +63,9 @@ func list(patterns ...string) []string {
 }
 
 // compare fails the test for everything that is there now and was not before.
-func (l leftovers) compare(t *testing.T) {
+func (l leftovers) compare(t *testing.T, marks ...string) {
 	t.Helper()
-	for what, now := range snapshot(t) {
+	for what, now := range snapshot(t, marks...) {
 		for _, item := range now {
 			if !slices.Contains(l[what], item) && !policy(item) {
 				t.Errorf("left behind, %s: %s", what, item)
