@@ -40,3 +40,11 @@ func NewPinned(cfg ClientConfig) *Client {
 		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
 	}
 }
+
+// MetricsAddress is where the member's metrics are served; empty while they are not.
+func (m *Member) MetricsAddress() string {
+	if a := m.metricsAt.Load(); a != nil {
+		return *a
+	}
+	return ""
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -39,6 +40,9 @@ type Member struct {
 	applied, leaderChanged broadcast
 	// membership is held by the change of members that is under way.
 	membership sync.Mutex
+
+	// metricsAt is where metrics are served, once they are.
+	metricsAt atomic.Pointer[string]
 
 	closing chan struct{}
 	close   sync.Once

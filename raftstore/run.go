@@ -53,6 +53,10 @@ func (m *Member) serve(ctx context.Context) error {
 	if err := m.register(server.Metrics()); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if a := server.MetricsAddr(); a != nil {
+		address := a.String()
+		m.metricsAt.Store(&address)
+	}
 	storev1.RegisterStoreServiceServer(server.Registrar(), &service{Member: m})
 	storev1.RegisterMemberServiceServer(server.Registrar(), &memberService{member: m})
 

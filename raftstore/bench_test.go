@@ -1,0 +1,128 @@
+package raftstore_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/identity"
+	"kaji.dev/kaji/raftstore"
+)
+
+// benchStore starts one member and gives it, and a client that reaches it over TLS.
+func benchStore(b *testing.B) (member *raftstore.Member, client *raftstore.Client) {
+	b.Helper()
+	dir := b.TempDir()
+	ca, err := identity.InitCA(filepath.Join(dir, "ca"), "bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := identity.FilesIn(filepath.Join(dir, "tls"), "tls")
+	if err := f.Ensure(ca, identity.Request{Name: identity.StoreName("s1"), Groups: []string{identity.GroupStores}, Hosts: []string{"127.0.0.1"}}); err != nil {
+		b.Fatal(err)
+	}
+	server, err := identity.ServerTLS(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	tls, err := identity.ClientTLS(f, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := l.Addr().String()
+	m, err := raftstore.Open(raftstore.Config{
+		ID: "s1", Listener: l, AdvertiseAddress: address, DataDir: filepath.Join(dir, "data"), ServerTLS: server, ClientTLS: tls,
+		Members: []raftstore.Peer{{ID: "s1", Address: address}}, HeartbeatTimeout: 300 * time.Millisecond,
+	}, hclog.NewNullLogger())
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- m.Serve(ctx) }()
+	if client, err = raftstore.NewClient(raftstore.ClientConfig{Endpoints: []string{address}, TLS: tls}); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		client.Close()
+		stop()
+		<-served
+		m.ShutDown()
+	})
+	if _, err := client.Txn(context.Background(), putReq("ready", "1")); err != nil {
+		b.Fatal(err)
+	}
+	return m, client
+}
+
+// spread does b.N operations from n goroutines.
+func spread(b *testing.B, n int, do func(i int64) error) {
+	b.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range n {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+				if err := do(i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkPut writes 256 bytes to one member, every write on disk, over TLS and directly.
+func BenchmarkPut(b *testing.B) {
+	value := string(make([]byte, 256))
+	for _, way := range []string{"remote", "local"} {
+		for _, clients := range []int{1, 64, 256} {
+			b.Run(fmt.Sprintf("%s/clients=%d", way, clients), func(b *testing.B) {
+				member, client := benchStore(b)
+				store := raftstore.Store(client)
+				if way == "local" {
+					store = member
+				}
+				ctx := context.Background()
+				spread(b, clients, func(i int64) error {
+					_, err := store.Txn(ctx, putReq(fmt.Sprintf("/bench/%d", i%10_000), value))
+					return err
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkGet reads 2 KiB, linearizable, from one member over TLS.
+func BenchmarkGet(b *testing.B) {
+	for _, clients := range []int{1, 64, 256} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			_, client := benchStore(b)
+			ctx := context.Background()
+			if _, err := client.Txn(ctx, putReq("/bench/k", string(make([]byte, 2048)))); err != nil {
+				b.Fatal(err)
+			}
+			spread(b, clients, func(int64) error {
+				_, err := client.Range(ctx, &storev1.RangeRequest{Key: []byte("/bench/k")})
+				return err
+			})
+		})
+	}
+}
