@@ -27,6 +27,8 @@ type Config struct {
 	Endpoints []string
 	// MetricsAddress is host:port of /metrics; empty for none.
 	MetricsAddress string
+	// EventTTL is how long an Event lives after it was last written; one hour when zero.
+	EventTTL time.Duration
 	// Bookmarks is how often a watch that wants bookmarks gets one; 20 s when zero.
 	Bookmarks time.Duration
 	// Cache bounds the watch caches.

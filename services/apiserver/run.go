@@ -50,6 +50,7 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 		Admission:  admission.Default(cluster),
 		Streams:    nodes.Handlers(),
 		Stopping:   ctx.Done(),
+		EventTTL:   cfg.EventTTL,
 		Bookmarks:  cfg.Bookmarks,
 	}, log.Named("registry"))
 	if err != nil {

@@ -216,8 +216,12 @@ func (r *resource) look(bindings []*binding, results []*storev1.OpResult) (err e
 func (r *resource) writeBindings(ctx context.Context, bindings []*binding) error {
 	req := &storev1.TxnRequest{}
 	for _, b := range bindings {
+		op, err := r.put(ctx, b.key, b.value)
+		if err != nil {
+			return err
+		}
 		req.Compares = append(req.Compares, unchanged(b.key, b.current.Revision))
-		req.Success = append(req.Success, put(b.key, b.value))
+		req.Success = append(req.Success, op)
 		req.Failure = append(req.Failure, lookup(b.key))
 	}
 	base := r.cfg.Caches.Revision() // the writes come after it

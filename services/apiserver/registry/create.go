@@ -102,10 +102,14 @@ func (r *resource) insert(ctx context.Context, o kind.Object, guards []admission
 		return &result{object: o, raw: value}, false, err
 	}
 	stored, mark := marked(value)
+	op, err := r.put(ctx, key, stored)
+	if err != nil {
+		return nil, false, err
+	}
 	base := r.cfg.Caches.Revision() // the write comes after it
 	resp, resent, err := r.txn(ctx, &storev1.TxnRequest{
 		Compares: append(guarded(guards), unchanged(key, 0)),
-		Success:  []*storev1.Op{put(key, stored)},
+		Success:  []*storev1.Op{op},
 		Failure:  []*storev1.Op{lookup(key)},
 	})
 	if err != nil {

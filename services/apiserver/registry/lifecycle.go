@@ -14,6 +14,8 @@ type lifecycle struct {
 	createsStatus bool
 	// statusHasLabels: a write of the status also writes labels and annotations.
 	statusHasLabels bool
+	// expires: objects end by themselves some time after they were last written.
+	expires bool
 	// grace is how many seconds an object has between the request to delete it and its end; nil for none.
 	grace func(o kind.Object, opts *metav1.DeleteOptions) int64
 	// ending changes an object that begins to be deleted; nil when nothing changes.
@@ -28,6 +30,8 @@ func lifecycleOf(k *kind.Kind) lifecycle {
 	switch k.Message {
 	case "kaji.core.v1.Node":
 		return lifecycle{createsStatus: true, statusHasLabels: true}
+	case "kaji.core.v1.Event":
+		return lifecycle{expires: true}
 	case "kaji.core.v1.Pod":
 		return lifecycle{grace: podGrace}
 	case "kaji.core.v1.Namespace":

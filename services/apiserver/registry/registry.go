@@ -37,6 +37,8 @@ type Config struct {
 	Streams map[string]grpc.StreamHandler
 	// Stopping ends watches when it is closed, so that clients go elsewhere before the server is gone.
 	Stopping <-chan struct{}
+	// EventTTL is how long an Event lives after it was last written; one hour when zero.
+	EventTTL time.Duration
 	// Bookmarks is how often a watch that wants bookmarks gets one; 20 s when zero.
 	Bookmarks time.Duration
 	// Now is the clock; time.Now when nil.
@@ -52,6 +54,7 @@ type Registry struct {
 	log       hclog.Logger
 	audit     hclog.Logger
 	validator protovalidate.Validator
+	expiry    *expiry
 	resources map[protoreflect.FullName]*resource
 	order     []*resource
 }
@@ -64,12 +67,16 @@ func New(cfg Config, log hclog.Logger) (*Registry, error) {
 	if cfg.Bookmarks == 0 {
 		cfg.Bookmarks = 20 * time.Second
 	}
+	if cfg.EventTTL == 0 {
+		cfg.EventTTL = time.Hour
+	}
 	validator, err := protovalidate.New()
 	if err != nil {
 		return nil, err
 	}
 	r := &Registry{
 		cfg: cfg, log: log, audit: log.Named("audit"), validator: validator,
+		expiry:    &expiry{store: cfg.Store, ttl: cfg.EventTTL, now: cfg.Now},
 		resources: map[protoreflect.FullName]*resource{},
 	}
 	for _, k := range cfg.Kinds {

@@ -62,9 +62,11 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 			return r.unwritten(want.object)
 		}
 		stored, mark := marked(value)
-		op := put(key, stored)
-		if want.remove {
-			op = remove(key)
+		op := remove(key)
+		if !want.remove {
+			if op, err = r.put(ctx, key, stored); err != nil {
+				return nil, err
+			}
 		}
 		base := r.cfg.Caches.Revision() // the write comes after it
 		resp, resent, err := r.txn(ctx, &storev1.TxnRequest{

@@ -93,6 +93,9 @@ func (r *Registry) txn(ctx context.Context, req *storev1.TxnRequest) (resp *stor
 	pause := sendPause
 	for try := 1; ; try++ {
 		resp, err = r.cfg.Store.Txn(ctx, req)
+		if errors.Is(err, raftstore.ErrLeaseNotFound) {
+			r.expiry.forget(req.GetSuccess()[0].GetPut().GetLease())
+		}
 		if !errors.Is(err, raftstore.ErrOutcomeUnknown) || try == sendTries {
 			return resp, resent, storeError(err)
 		}
@@ -136,10 +139,6 @@ func unchanged(key string, revision int64) *storev1.Compare {
 	}
 }
 
-func put(key string, value []byte) *storev1.Op {
-	return &storev1.Op{Op: &storev1.Op_Put{Put: &storev1.PutOp{Key: []byte(key), Value: value}}}
-}
-
 func remove(key string) *storev1.Op {
 	return &storev1.Op{Op: &storev1.Op_Delete{Delete: &storev1.DeleteOp{Key: []byte(key)}}}
 }
@@ -166,7 +165,7 @@ func storeError(err error) error {
 		return apierror.Expired("the resourceVersion is too old: the store has forgotten it; list again").WithCause(err)
 	case errors.Is(err, raftstore.ErrFutureRevision):
 		return apierror.BadRequest("the resourceVersion is larger than any there is").WithCause(err)
-	case errors.Is(err, raftstore.ErrUnavailable):
+	case errors.Is(err, raftstore.ErrUnavailable), errors.Is(err, raftstore.ErrLeaseNotFound):
 		return (&apierror.Error{Reason: apierror.ReasonUnavailable, Message: err.Error(), RetryAfter: time.Second}).WithCause(err)
 	case errors.Is(err, raftstore.ErrOutcomeUnknown):
 		return (&apierror.Error{Reason: apierror.ReasonTimeout, Message: err.Error() + "; read the object before trying again"}).WithCause(err)
