@@ -55,6 +55,45 @@ func TestDeleteWaits(t *testing.T) {
 	}
 }
 
+// TestDeleteWaitsForThePodsOfADeployment plays the garbage collector and the node.
+func TestDeleteWaitsForThePodsOfADeployment(t *testing.T) {
+	s, api := rolledOut(t)
+	sets, err := client.Of[*appsv1.ReplicaSet](s.client).Get(t.Context(), "default", "web-b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isTrue := true
+	api.Seed(&corev1.Pod{
+		Metadata: &metav1.ObjectMeta{Name: "web-b-1", Namespace: "default", OwnerReferences: []*metav1.OwnerReference{
+			{ApiVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-b", Uid: sets.GetMetadata().GetUid(), Controller: &isTrue}}},
+		Spec: &corev1.PodSpec{NodeName: "n1"},
+	})
+	s.fails([]string{"still there after the timeout: pod/web-b-1"}, "delete", "rs/web-b", "--timeout=200ms")
+	// The replica set is gone: its pod is nobody's, and not waited for.
+	if r := s.run("delete", "deployment/web"); r.code != 0 || strings.Contains(r.err, "Waiting") {
+		t.Errorf("%+v", r)
+	}
+	s2, api := rolledOut(t)
+	sets, err = client.Of[*appsv1.ReplicaSet](s2.client).Get(t.Context(), "default", "web-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.Seed(&corev1.Pod{
+		Metadata: &metav1.ObjectMeta{Name: "web-a-1", Namespace: "default", OwnerReferences: []*metav1.OwnerReference{
+			{ApiVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-a", Uid: sets.GetMetadata().GetUid(), Controller: &isTrue}}},
+		Spec: &corev1.PodSpec{NodeName: "n1"},
+	})
+	out, errs := newBuffer(), newBuffer()
+	code := s2.start(t.Context(), out, errs, "delete", "deployment/web")
+	errs.await(t, "Waiting for 1 pods to end...")
+	if err := client.Of[*corev1.Pod](s2.client).Delete(t.Context(), "default", "web-a-1", &metav1.DeleteOptions{GracePeriodSeconds: proto.Int64(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if c := code(); c != 0 {
+		t.Errorf("exit status %d: %s", c, errs)
+	}
+}
+
 func TestDeleteTimesOut(t *testing.T) {
 	s := newShell(t, server(t, running).Client())
 	s.fails([]string{"still there after the timeout: pod/web-1: its containers on node n1 have not ended"}, "delete", "pod", "web-1", "--timeout=200ms")

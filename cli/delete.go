@@ -12,7 +12,6 @@ import (
 
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
-	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 )
@@ -35,6 +34,7 @@ func newDelete(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "delete (KIND NAME… | KIND/NAME… | KIND -l SELECTOR | KIND --all | -f FILE)",
 		Short: "Delete objects, and wait until they are gone",
+		Long:  "Delete objects, and wait until they are gone, and with a Deployment or ReplicaSet its pods. What the deletion of other things takes along, such as all that is in a namespace, is gone before they are.",
 		Example: `  kaji delete -f examples/web.yaml
   kaji delete pod web-1 --now
   kaji delete deploy,svc -l app=web`,
@@ -135,16 +135,26 @@ func (d *deleteCommand) run(c *cobra.Command, args []string) error {
 	if len(objects) == 0 && len(errs) == 0 && d.byCriteria() {
 		fmt.Fprintln(d.Err, "No resources found")
 	}
+	waits := d.wait && d.dryRun.note() == ""
 	var waiting []kind.Object
+	var owners []owner
 	for _, o := range objects {
+		if waits && d.cascade != "orphan" {
+			some, err := ownersOfPods(ctx, conn, o)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			owners = append(owners, some...)
+		}
 		if err := d.remove(ctx, conn, o); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		waiting = append(waiting, o)
 	}
-	if d.wait && d.dryRun.note() == "" {
-		errs = append(errs, d.awaitGone(ctx, conn, waiting))
+	if waits {
+		errs = append(errs, d.awaitGone(ctx, conn, waiting, owners))
 	}
 	return errors.Join(errs...)
 }
@@ -174,91 +184,4 @@ func inNamespace(m *metav1.ObjectMeta) string {
 		return ""
 	}
 	return " from " + m.GetNamespace() + " namespace"
-}
-
-// awaitGone waits until none of the objects exists. Those of one kind and namespace share a watch.
-func (d *deleteCommand) awaitGone(ctx context.Context, conn *client.Client, objects []kind.Object) error {
-	if d.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d.timeout)
-		defer cancel()
-	}
-	type group struct {
-		kind      *kind.Kind
-		namespace string
-	}
-	groups := map[group]map[string]string{} // name → uid
-	var order []group
-	for _, o := range objects {
-		g := group{kind.Of(o), o.GetMetadata().GetNamespace()}
-		if groups[g] == nil {
-			groups[g] = map[string]string{}
-			order = append(order, g)
-		}
-		groups[g][o.GetMetadata().GetName()] = o.GetMetadata().GetUid()
-	}
-	for _, g := range order {
-		if err := awaitNames(ctx, conn, g.kind, g.namespace, groups[g]); err != nil {
-			return err
-		}
-		if left := groups[g]; len(left) > 0 {
-			return stillThere(ctx, conn, g.kind, g.namespace, left)
-		}
-	}
-	return nil
-}
-
-// awaitNames waits until no object of these names has its uid any more, and removes from left what is gone.
-// When ctx ends first, that is no error.
-func awaitNames(ctx context.Context, conn *client.Client, k *kind.Kind, namespace string, left map[string]string) error {
-	options := &metav1.ListOptions{}
-	if len(left) == 1 {
-		for name := range left {
-			options.FieldSelector = "metadata.name=" + name
-		}
-	}
-	return listThenWatch(ctx, conn, k, namespace, options, func(items []kind.Object) (bool, error) {
-		there := map[string]string{}
-		for _, o := range items {
-			there[o.GetMetadata().GetName()] = o.GetMetadata().GetUid()
-		}
-		for name, uid := range left {
-			if there[name] != uid {
-				delete(left, name)
-			}
-		}
-		return len(left) == 0, nil
-	}, func(e metav1.EventType, o kind.Object) (bool, error) {
-		m := o.GetMetadata()
-		if uid, ok := left[m.GetName()]; ok && (uid != m.GetUid() || e == metav1.EventType_EVENT_TYPE_DELETED) {
-			delete(left, m.GetName())
-		}
-		return len(left) == 0, nil
-	})
-}
-
-// stillThere says what was not gone in time, and what keeps it.
-func stillThere(ctx context.Context, conn *client.Client, k *kind.Kind, namespace string, left map[string]string) error {
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	var lines []string
-	for name := range left {
-		o, err := client.ForKind(conn, k).Get(look, namespace, name)
-		if err != nil {
-			lines = append(lines, name)
-			continue
-		}
-		why := ""
-		if p, ok := o.(*corev1.Pod); ok && p.GetSpec().GetNodeName() != "" {
-			why = ": its containers on node " + p.GetSpec().GetNodeName() + " have not ended"
-		}
-		if f := o.GetMetadata().GetFinalizers(); len(f) > 0 {
-			why = ": finalizers " + strings.Join(f, ", ") + " have work to do"
-		}
-		lines = append(lines, refer(o)+why)
-	}
-	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return ctx.Err()
-	}
-	return fmt.Errorf("still there after the timeout: %s", strings.Join(lines, "; "))
 }
