@@ -10,6 +10,7 @@ import (
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/identity"
+	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/services/apiserver/admission"
 	"kaji.dev/kaji/services/apiserver/registry"
 	"kaji.dev/kaji/services/apiserver/watchcache"
@@ -24,7 +25,10 @@ func prepare(ctx context.Context, api *registry.Registry, caches *watchcache.Cac
 	delay := 100 * time.Millisecond
 	for _, name := range admission.SystemNamespaces {
 		for {
-			_, err := api.Create(self, &corev1.Namespace{Metadata: &metav1.ObjectMeta{Name: name}})
+			_, err := api.Read(ctx, kind.Of(&corev1.Namespace{}), "", name)
+			if apierror.IsNotFound(err) {
+				_, err = api.Create(self, &corev1.Namespace{Metadata: &metav1.ObjectMeta{Name: name}})
+			}
 			if err == nil || apierror.IsAlreadyExists(err) {
 				break
 			}

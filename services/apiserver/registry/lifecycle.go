@@ -12,8 +12,6 @@ import (
 type lifecycle struct {
 	// createsStatus: the status of a new object is the creator's to say.
 	createsStatus bool
-	// statusHasLabels: a write of the status also writes labels and annotations.
-	statusHasLabels bool
 	// expires: objects end by themselves some time after they were last written.
 	expires bool
 	// grace is how many seconds an object has between the request to delete it and its end; nil for none.
@@ -29,7 +27,7 @@ func (l lifecycle) holds(o kind.Object) bool { return l.held != nil && l.held(o)
 func lifecycleOf(k *kind.Kind) lifecycle {
 	switch k.Message {
 	case "kaji.core.v1.Node":
-		return lifecycle{createsStatus: true, statusHasLabels: true}
+		return lifecycle{createsStatus: true}
 	case "kaji.core.v1.Event":
 		return lifecycle{expires: true}
 	case "kaji.core.v1.Pod":

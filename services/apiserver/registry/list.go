@@ -74,6 +74,9 @@ func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing,
 	if limit < 0 {
 		return nil, apierror.BadRequest("limit is negative", apierror.FieldViolation{Field: "options.limit", Description: "must not be negative"})
 	}
+	if err := checkMatch(o); err != nil {
+		return nil, err
+	}
 	switch {
 	case o.GetContinue() != "":
 		if v := o.GetResourceVersion(); v != "" && v != "0" {
@@ -111,6 +114,25 @@ func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing,
 		return r.listAt(ctx, s, "", limit, newest)
 	}
 	return listingOf(r.cache.List(s, "", limit)), nil
+}
+
+// checkMatch checks how the revision of a list is meant.
+func checkMatch(o *metav1.ListOptions) error {
+	match := o.GetResourceVersionMatch()
+	bad := func(why string) error {
+		return apierror.BadRequest("resourceVersionMatch "+why, apierror.FieldViolation{Field: "options.resourceVersionMatch", Description: why})
+	}
+	switch {
+	case match == "":
+		return nil
+	case match != "Exact" && match != "NotOlderThan":
+		return bad(`must be "Exact" or "NotOlderThan"`)
+	case o.GetResourceVersion() == "":
+		return bad("needs a resourceVersion")
+	case o.GetContinue() != "":
+		return bad("cannot be set together with continue")
+	}
+	return nil
 }
 
 // listAt lists as of a revision: from the cache when nothing has changed since, otherwise from the store's history.

@@ -112,15 +112,10 @@ func (r *resource) carryOver(new, old kind.Object) {
 	}
 }
 
-// onlyStatus is old with the status of new. For nodes labels and annotations come along: their agents report
-// them together with the status.
+// onlyStatus is old with the status of new.
 func (r *resource) onlyStatus(new, old kind.Object) kind.Object {
 	out := clone(old)
 	r.setStatus(out, new)
-	if r.lifecycle.statusHasLabels {
-		n, m := kind.Metadata(new), kind.Metadata(out)
-		m.Labels, m.Annotations = n.GetLabels(), n.GetAnnotations()
-	}
 	return out
 }
 
