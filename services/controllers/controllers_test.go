@@ -20,18 +20,22 @@ import (
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/services/apiserver"
 	"kaji.dev/kaji/services/apiserver/apitest"
 	"kaji.dev/kaji/services/controllers"
 )
+
+var apiServer = identity.Identity{Name: identity.APIServer, Groups: []string{identity.GroupComponents}}
 
 const patience = 60 * time.Second
 
 // cluster is a real API server on a store in memory, with nodes played by the test.
 type cluster struct {
 	*testing.T
-	ctx    context.Context
-	server *apitest.Server
-	client *client.Client
+	ctx       context.Context
+	server    *apitest.Server
+	endpoints []string
+	client    *client.Client
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -39,7 +43,7 @@ func newCluster(t *testing.T) *cluster {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	server := apitest.Start(t, nil)
-	c := &cluster{T: t, ctx: ctx, server: server, client: server.Client()}
+	c := &cluster{T: t, ctx: ctx, server: server, endpoints: []string{server.Address}, client: server.Client()}
 	return c
 }
 
@@ -59,7 +63,7 @@ func (c *cluster) lead(name string) (stop func()) {
 	done := make(chan error, 1)
 	go func() {
 		done <- controllers.Run(ctx, controllers.Config{
-			Address: "127.0.0.1:0", TLS: serverTLS, ClientTLS: clientTLS, Endpoints: []string{c.server.Address}, Identity: name,
+			Address: "127.0.0.1:0", TLS: serverTLS, ClientTLS: clientTLS, Endpoints: c.endpoints, Identity: name,
 			LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 200 * time.Millisecond,
 		}, hclog.NewNullLogger())
 	}()
@@ -200,6 +204,29 @@ func TestLeadershipMoves(t *testing.T) {
 	stop()
 	await(c, "led by b", ledBy("b"))
 	await(c, "updated", rolledOut(6, "2"))
+}
+
+// One of two API servers ends while an update rolls, with the watches and calls on it; nobody but the log notices.
+func TestAPIServerEnds(t *testing.T) {
+	c := newCluster(t)
+	second := apitest.Start(t, func(cfg *apiserver.Config) {
+		cfg.Store, cfg.CADir, cfg.TLS = c.server.Store, c.server.Dir, c.server.Files(apiServer, "127.0.0.1", "localhost")
+	})
+	c.endpoints = append(c.endpoints, second.Address)
+	c.node()
+	c.lead("a")
+	if _, err := client.Of[*appsv1.Deployment](c.client).Create(c.ctx, deployment("default", 6, "example/web:1")); err != nil {
+		t.Fatal(err)
+	}
+	await(c, "rolled out", rolledOut(6, "1"))
+	update(c, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "example/web:2" })
+	await(c, "begun", func(all []*corev1.Pod) bool {
+		return slices.ContainsFunc(all, func(p *corev1.Pod) bool { return p.GetSpec().GetContainers()[0].GetImage() == "example/web:2" })
+	})
+	second.Stop()
+	await(c, "updated", rolledOut(6, "2"))
+	update(c, func(d *appsv1.Deployment) { d.Spec.Replicas = proto.Int32(3) })
+	await(c, "scaled down", rolledOut(3, "2"))
 }
 
 func TestNamespaceIsEmptied(t *testing.T) {

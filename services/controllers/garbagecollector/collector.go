@@ -27,6 +27,8 @@ const (
 	indexOwner = "owner"
 	indexUID   = "uid"
 	workers    = 8
+	// page bounds how many objects of a kind are read at once.
+	page = 500
 )
 
 // key names one object for good: another object of the same name is another key.

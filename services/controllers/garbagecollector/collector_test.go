@@ -80,6 +80,32 @@ func TestPropagation(t *testing.T) {
 	}
 }
 
+// The caches do not show a dependent yet when its owner is orphaned: it stays all the same.
+func TestOrphaningSeesWhatCachesDoNot(t *testing.T) {
+	harness.Run(t, func(w *harness.World) {
+		family(w)
+		var late atomic.Bool
+		w.Server.Intercept(func(ctx context.Context, call fake.Call) error {
+			if call.Verb == metav1.Verb_VERB_WATCH && call.Kind.Name() == "Pod" && late.Load() {
+				time.Sleep(30 * time.Second)
+			}
+			return nil
+		})
+		w.Start(garbagecollector.Add)
+		w.Settle(time.Second)
+		late.Store(true)
+		w.Server.BreakWatches()
+		w.Settle(time.Second)
+		rs := harness.Get[*appsv1.ReplicaSet](w, "default", "rs")
+		harness.Create(w, &corev1.Pod{Metadata: &metav1.ObjectMeta{Namespace: "default", Name: "p3", OwnerReferences: []*metav1.OwnerReference{owner.Reference(rs)}}})
+		harness.Delete[*appsv1.ReplicaSet](w, "default", "rs", "Orphan")
+		w.Settle(5 * time.Minute)
+		if got := there(w); !slices.Equal(got, []string{"d", "p1", "p2", "p3"}) {
+			t.Errorf("left: %v", got)
+		}
+	})
+}
+
 // What went while nobody watched is found by the full pass.
 func TestCollectsAfterARestart(t *testing.T) {
 	harness.Run(t, func(w *harness.World) {

@@ -150,25 +150,29 @@ func (c *controller) create(ctx context.Context, rs *appsv1.ReplicaSet, n int, w
 	var mu sync.Mutex
 	_, err := slowStart(n, func() error {
 		pod, err := c.pods.Resource().Create(ctx, newPod(rs))
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err == nil:
-			written.noteCreated(pod)
-			c.events.Eventf(rs, events.Normal, "SuccessfulCreate", "Created pod: %s", pod.GetMetadata().GetName())
-			return nil
-		case unknownOutcome(err):
-			written.uncertain = true
-		case apierror.IsForbidden(err):
-			// A namespace that is being emptied takes nothing new; nothing to tell anyone.
-			if now, getErr := client.Of[*corev1.Namespace](c.client()).Get(ctx, "", rs.GetMetadata().GetNamespace()); getErr == nil && now.GetMetadata().GetDeletionTimestamp() != nil {
-				return err
+		if err != nil {
+			mu.Lock()
+			written.uncertain = written.uncertain || unknownOutcome(err)
+			mu.Unlock()
+			// A namespace that is being emptied takes nothing new, which is no news to anyone.
+			if !apierror.IsForbidden(err) || !c.ending(ctx, rs.GetMetadata().GetNamespace()) {
+				c.events.Eventf(rs, events.Warning, "FailedCreate", "Error creating: %v", err)
 			}
+			return err
 		}
-		c.events.Eventf(rs, events.Warning, "FailedCreate", "Error creating: %v", err)
-		return err
+		mu.Lock()
+		written.noteCreated(pod)
+		mu.Unlock()
+		c.events.Eventf(rs, events.Normal, "SuccessfulCreate", "Created pod: %s", pod.GetMetadata().GetName())
+		return nil
 	})
 	return err
+}
+
+// ending tells whether a namespace is being deleted.
+func (c *controller) ending(ctx context.Context, name string) bool {
+	ns, err := client.Of[*corev1.Namespace](c.sets.Resource().Client()).Get(ctx, "", name)
+	return err == nil && ns.GetMetadata().GetDeletionTimestamp() != nil
 }
 
 // unknownOutcome tells whether a write may have taken effect although it failed.
@@ -232,5 +236,3 @@ func (c *controller) report(ctx context.Context, rs *appsv1.ReplicaSet, pods []*
 	}
 	return wait, err
 }
-
-func (c *controller) client() *client.Client { return c.sets.Resource().Client() }
