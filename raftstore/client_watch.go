@@ -33,6 +33,8 @@ type clientWatcher struct {
 	stream  storev1.StoreService_WatchClient
 	address string
 	cancel  context.CancelFunc
+	// told is the revision up to which everything has been handed out.
+	told int64
 	// stood: the first response has been handed out. resumed: the next response is the first of a
 	// stream that goes on from another, and is not handed out.
 	stood, resumed bool
@@ -44,7 +46,10 @@ func (w *clientWatcher) Recv() (*storev1.WatchResponse, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		res, err := w.recv()
 		if err == nil {
-			w.req.StartRevision = res.Revision + 1
+			// A member that lags may be behind what another has told already.
+			w.told = max(w.told, res.Revision)
+			res.Revision = w.told
+			w.req.StartRevision = max(w.req.StartRevision, w.told+1)
 			if !w.resumed {
 				w.stood = true
 				return res, nil
