@@ -60,7 +60,7 @@ const patience = 60 * time.Second
 
 // world is an API and agents on it.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	api    *client.Client
 	root   string
 	node   string
@@ -72,7 +72,7 @@ type world struct {
 	files  func(identity.Request) identity.Files
 }
 
-func newWorld(t *testing.T, node string, objects ...*corev1.Pod) *world {
+func newWorld(t testing.TB, node string, objects ...*corev1.Pod) *world {
 	t.Helper()
 	if machine == nil {
 		t.Skip("no container runtime")
@@ -135,7 +135,7 @@ func (w *world) start() func() {
 	return stop
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	if testing.Verbose() {
