@@ -58,21 +58,6 @@ func ResourcesOf(list map[string]*metav1.Quantity) Resources {
 	return r
 }
 
-// Get returns the amount of a resource.
-func (r *Resources) Get(name string) int64 {
-	switch name {
-	case CPU:
-		return r.MilliCPU
-	case Memory:
-		return r.Memory
-	case EphemeralStorage:
-		return r.EphemeralStorage
-	case Pods:
-		return r.Pods
-	}
-	return r.Scalars[name]
-}
-
 // Add adds o.
 func (r *Resources) Add(o *Resources) {
 	r.MilliCPU += o.MilliCPU

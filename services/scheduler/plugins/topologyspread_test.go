@@ -106,12 +106,12 @@ func TestPodTopologySpreadScore(t *testing.T) {
 func TestReplicasSpreadByDefault(t *testing.T) {
 	p := st.PodInfo("p", st.Owner("rs-web"))
 	got := scores(PodTopologySpread{}, p, webs("n1", 2), webs("n2", 0), webs("n3", 1))
-	if !(got[1] > got[2] && got[2] > got[0]) {
+	if got[1] <= got[2] || got[2] <= got[0] {
 		t.Errorf("scores %v, want the node without replicas first and the one with most last", got)
 	}
 	// Zones count beside hosts: both nodes are empty, their zones are not alike.
 	got = scores(PodTopologySpread{}, p, webs("n1", 4, st.Zone("a")), webs("n2", 0, st.Zone("a")), webs("n3", 0, st.Zone("b")))
-	if !(got[2] > got[1] && got[1] > got[0]) {
+	if got[2] <= got[1] || got[1] <= got[0] {
 		t.Errorf("scores %v, want the empty zone first", got)
 	}
 	// Pods of another controller do not matter.
