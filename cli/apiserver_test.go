@@ -71,6 +71,7 @@ func TestTheAPIServersRefusals(t *testing.T) {
 		}
 	}
 	s.fails([]string{`namespaces`, "not found"}, "get", "ns/none")
+	s.fails([]string{"not found", "`kaji create namespace shop`"}, "apply", "-n", "shop", "-f", write(t, "web.yaml", web))
 	s.fails([]string{"field"}, "get", "pods", "--field-selector=spec.colour=red")
 }
 

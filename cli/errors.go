@@ -121,6 +121,10 @@ func nextStep(err error) string {
 		return ""
 	}
 	switch e.Reason {
+	case apierror.ReasonNotFound:
+		if e.Kind == "namespaces.core" {
+			return fmt.Sprintf("`kaji create namespace %s` makes it", e.Name)
+		}
 	case apierror.ReasonUnavailable:
 		text := e.Error()
 		switch {

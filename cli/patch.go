@@ -11,6 +11,7 @@ import (
 	"kaji.dev/kaji/client"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/manifest"
 )
 
 func newPatch(s *session) *cobra.Command {
@@ -63,12 +64,18 @@ func newPatch(s *session) *cobra.Command {
 				if target.name == "" {
 					return usage(c, "patch which %s? give a name", target.kind.Plural())
 				}
+				if t == metav1.PatchType_PATCH_TYPE_MERGE {
+					// The server checks too; here the line is known.
+					if _, err := manifest.FromJSON(target.kind, patch, true); err != nil {
+						return fmt.Errorf("the patch: %w", err)
+					}
+				}
 				before, err := get(c.Context(), conn, target)
 				if err == nil && dry != "client" {
 					var after kind.Object
 					after, err = client.ForKind(conn, target.kind).PatchWith(c.Context(), &metav1.PatchRequest{
 						Namespace: target.namespace, Name: target.name, Type: t, Patch: patch, Subresource: subresource,
-						Options: &metav1.PatchOptions{DryRun: dry.server(), FieldManager: fieldManager},
+						Options: &metav1.PatchOptions{DryRun: dry.server(), FieldManager: fieldManager, FieldValidation: "Strict"},
 					})
 					if err == nil && o.format != "" {
 						err = o.write(s.Out, []kind.Object{after}, false)

@@ -70,6 +70,8 @@ type waiter struct {
 	removal bool
 	exists  bool
 	met     func(kind.Object) (bool, error)
+	// once is set when there is no time to wait.
+	once bool
 }
 
 func parseWait(c *cobra.Command, text string) (*waiter, error) {
@@ -163,9 +165,7 @@ func atPath(o kind.Object, p *jsonpath.JSONPath, want string, compare bool) (boo
 }
 
 func (w *waiter) run(ctx context.Context, s *session, conn *client.Client, sel *selection, targets []target, timeout time.Duration) error {
-	if timeout == 0 {
-		timeout = 5 * time.Second // time enough for one look
-	}
+	w.once = timeout == 0
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
@@ -199,7 +199,9 @@ func (w *waiter) run(ctx context.Context, s *session, conn *client.Client, sel *
 func (w *waiter) await(ctx context.Context, s *session, conn *client.Client, t target) error {
 	done := false
 	var err error
-	if w.removal {
+	if w.once {
+		done, err = w.look(ctx, conn, t)
+	} else if w.removal {
 		o, getErr := client.ForKind(conn, t.kind).Get(ctx, t.namespace, t.name)
 		switch {
 		case apierror.IsNotFound(getErr):
@@ -225,10 +227,25 @@ func (w *waiter) await(ctx context.Context, s *session, conn *client.Client, t t
 	case done:
 		fmt.Fprintf(s.Out, "%s %s\n", t, w.text)
 		return nil
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case w.once || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &advice{err: fmt.Errorf("timed out waiting for %s", t), next: fmt.Sprintf("`kaji describe %s` shows where it stands", t)}
 	}
 	return ctx.Err()
+}
+
+// look says whether what is waited for is so already.
+func (w *waiter) look(ctx context.Context, conn *client.Client, t target) (bool, error) {
+	o, err := client.ForKind(conn, t.kind).Get(ctx, t.namespace, t.name)
+	switch {
+	case w.removal || w.exists && apierror.IsNotFound(err):
+		if apierror.IsNotFound(err) {
+			return w.removal, nil
+		}
+		return false, err
+	case err != nil:
+		return false, err
+	}
+	return w.met(o)
 }
 
 func (w *waiter) awaitMet(ctx context.Context, conn *client.Client, t target) (bool, error) {

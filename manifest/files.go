@@ -60,6 +60,9 @@ func decodeFile(name string, opts Options) ([]*Document, error) {
 
 // expand lists the manifests that a path stands for.
 func expand(path string, recursive bool) ([]string, error) {
+	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
+		return nil, fmt.Errorf("%s is an address, and manifests are read from files: try curl -fsSL %s | kaji apply -f -", path, path)
+	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no file or folder %s", path)
