@@ -55,6 +55,9 @@ var _ Store = (*Member)(nil)
 // raftLogCache is how many log entries stay in memory for members that lag a little.
 const raftLogCache = 128
 
+// snapshotsKept is how many snapshots stay on disk: the newest, and one in case that is damaged.
+const snapshotsKept = 2
+
 // openMember starts a replica from its data directory. Connections of other members reach it through
 // stream; its own service is served by Run.
 func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
@@ -102,7 +105,7 @@ func (m *Member) openRaft(notices chan<- bool) (err error) {
 			m.disk.close()
 		}
 	}()
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(m.cfg.DataDir, 2, raftLog)
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(m.cfg.DataDir, snapshotsKept, raftLog)
 	if err != nil {
 		return fmt.Errorf("opening the snapshots in %s: %w", m.cfg.DataDir, err)
 	}

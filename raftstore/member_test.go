@@ -462,3 +462,37 @@ func wantIs(t *testing.T, err, want error) {
 		t.Fatalf("error is %v, want %v", err, want)
 	}
 }
+
+// TestRecoverFromOneDisk: of three members one disk is left, and the store goes on from it alone.
+func TestRecoverFromOneDisk(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	var rev int64
+	for i := range 20 {
+		rev = c.put(c.leader(), fmt.Sprintf("k%02d", i), "x")
+	}
+	left := c.leader()
+	cfg := c.config(left)
+	cfg.Address = left.address
+	for _, nd := range c.nodes {
+		c.kill(nd)
+	}
+	if err := raftstore.Recover(cfg, c.log("recover")); err != nil {
+		t.Fatal(err)
+	}
+	c.run(left, c.listen(left.address))
+	c.leader(left)
+	st, err := left.Status(timeout(t), &storev1.StatusRequest{})
+	if err != nil || len(st.Members) != 1 || st.Keys != 20 || st.Revision <= rev || st.CompactRevision != st.Revision {
+		t.Fatalf("%v, %v", st, err)
+	}
+	c.put(left, "after", "1")
+	c.restart(left)
+	c.leader(left)
+	if got := c.get(left, "after") + c.get(left, "k19"); got != "1x" {
+		t.Fatalf("after another restart: %q", got)
+	}
+	cfg.DataDir = t.TempDir()
+	if err := raftstore.Recover(cfg, c.log("recover")); err == nil {
+		t.Fatal("recovered from an empty directory")
+	}
+}

@@ -1,0 +1,59 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"kaji.dev/kaji/raftstore/mvcc"
+)
+
+// Recover makes the member whose data directory it is given the only member of its store, for a store
+// whose other members' disks are lost for good. What the others had acknowledged and this one had not
+// got is lost; what this one had and the others had not agreed to is kept. The store goes on from a later revision, so
+// that nobody takes what is gone for what is. The member must not be running.
+//
+// On anything but a lost quorum this splits the store in two: members that still have their disks must never be
+// started again.
+func Recover(cfg Config, log hclog.Logger) (err error) {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	cfg.setDefaults()
+	d, err := openDisk(cfg.DataDir, log)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(cfg.DataDir, snapshotsKept, log.Named("raft"))
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	address := raft.ServerAddress(cfg.AdvertiseAddress)
+	_, transport := raft.NewInmemTransport(address) // Only asked for the form of addresses.
+	m := &Member{cfg: cfg}
+	lone := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(cfg.ID), Address: address}}}
+	machine := &recovering{fsm: newRecoveryFSM(log)}
+	if err := raft.RecoverCluster(m.raftConfig(nil, log.Named("raft")), machine, d.wal, d.wal, snapshots, transport, lone); err != nil {
+		return fmt.Errorf("store: recovering from %s: %w", cfg.DataDir, err)
+	}
+	st := machine.state.Stats()
+	log.Warn("recovered as the only member", "member", cfg.ID, "revision", st.Revision, "keys", st.Keys)
+	return nil
+}
+
+func newRecoveryFSM(log hclog.Logger) *fsm {
+	idle := &leaseClock{} // Nobody leads while the log is read.
+	return &fsm{state: mvcc.New(), log: log, metrics: newMetrics(), applied: &broadcast{}, granted: idle.granted}
+}
+
+// recovering moves the state past its revision before it is written down.
+type recovering struct{ *fsm }
+
+// Snapshot implements raft.FSM.
+func (r *recovering) Snapshot() (raft.FSMSnapshot, error) {
+	r.state.Rebase(r.state.Revision() + restoreMargin)
+	return r.fsm.Snapshot()
+}
