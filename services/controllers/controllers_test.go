@@ -20,12 +20,9 @@ import (
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
-	"kaji.dev/kaji/services/apiserver"
 	"kaji.dev/kaji/services/apiserver/apitest"
 	"kaji.dev/kaji/services/controllers"
 )
-
-var apiServer = identity.Identity{Name: identity.APIServer, Groups: []string{identity.GroupComponents}}
 
 const patience = 60 * time.Second
 
@@ -209,9 +206,7 @@ func TestLeadershipMoves(t *testing.T) {
 // One of two API servers ends while an update rolls, with the watches and calls on it; nobody but the log notices.
 func TestAPIServerEnds(t *testing.T) {
 	c := newCluster(t)
-	second := apitest.Start(t, func(cfg *apiserver.Config) {
-		cfg.Store, cfg.CADir, cfg.TLS = c.server.Store, c.server.Dir, c.server.Files(apiServer, "127.0.0.1", "localhost")
-	})
+	second := c.server.Another()
 	c.endpoints = append(c.endpoints, second.Address)
 	c.node()
 	c.lead("a")

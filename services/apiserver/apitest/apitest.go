@@ -81,6 +81,15 @@ func Start(tb testing.TB, change func(*apiserver.Config)) *Server {
 	return s
 }
 
+// Another starts a second API server on the same store and with the same CA.
+func (s *Server) Another() *Server {
+	s.tb.Helper()
+	files := s.Files(identity.Identity{Name: identity.APIServer, Groups: []string{identity.GroupComponents}}, "127.0.0.1", "localhost")
+	other := Start(s.tb, func(cfg *apiserver.Config) { cfg.Store, cfg.CADir, cfg.TLS = s.Store, s.Dir, files })
+	other.Dir, other.CA = s.Dir, s.CA
+	return other
+}
+
 // Files makes a certificate for an identity; hosts are for servers.
 func (s *Server) Files(who identity.Identity, hosts ...string) identity.Files {
 	s.tb.Helper()
