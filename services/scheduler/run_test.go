@@ -202,7 +202,7 @@ func TestConfigIsChecked(t *testing.T) {
 	if err := every.Validate(); err == nil || !strings.Contains(err.Error(), "every address") {
 		t.Errorf("an address that nobody can be told: %v", err)
 	}
-	if empty.SchedulerName != "default-scheduler" || empty.Identity == "" || empty.Seed == 0 {
+	if empty.SchedulerName != "default-scheduler" || empty.Seed == 0 {
 		t.Errorf("defaults are not filled: %+v", empty)
 	}
 }
