@@ -110,7 +110,7 @@ func (e *Elector) Run(ctx context.Context, lead func(context.Context) error) err
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- lead(leading) }()
-	err, running := e.hold(leading, ended)
+	running, err := e.hold(leading, ended)
 	stop()
 	if running {
 		// Lost, or asked to end. Others may lead from the lease's end on, so lead must be done by then.
@@ -149,16 +149,16 @@ func (e *Elector) acquire(ctx context.Context) bool {
 }
 
 // hold renews until lead ends, ctx ends, or the renew deadline passes without a renewal. running tells whether lead still runs.
-func (e *Elector) hold(ctx context.Context, ended <-chan error) (err error, running bool) {
+func (e *Elector) hold(ctx context.Context, ended <-chan error) (running bool, err error) {
 	renewed := time.Now()
 	ticker := time.NewTicker(e.config.RetryPeriod)
 	defer ticker.Stop()
 	for {
 		select {
 		case err := <-ended:
-			return err, false
+			return false, err
 		case <-ctx.Done():
-			return nil, true
+			return true, nil
 		case <-ticker.C:
 		}
 		attempt, cancel := context.WithDeadline(ctx, renewed.Add(e.config.RenewDeadline))
@@ -169,9 +169,9 @@ func (e *Elector) hold(ctx context.Context, ended <-chan error) (err error, runn
 		case held:
 			renewed = began
 		case ctx.Err() != nil:
-			return nil, true
+			return true, nil
 		case e.heldByOther() || time.Since(renewed) >= e.config.RenewDeadline:
-			return ErrLost, true
+			return true, ErrLost
 		}
 	}
 }
