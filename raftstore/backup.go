@@ -70,7 +70,7 @@ func (m *Member) restore(ctx context.Context, in io.Reader) (int64, error) {
 		return 0, proposeError(err)
 	}
 	// Leases of the copy begin to run; those that were are gone.
-	m.leases.lead(m.state.Leases())
+	m.leases.lead()
 	return copied.Revision(), nil
 }
 

@@ -16,7 +16,8 @@ type Config struct {
 	Address string
 	// Listener, when set, is listened on in place of Address.
 	Listener net.Listener
-	// AdvertiseAddress is host:port where other members and clients reach it; empty means Address.
+	// AdvertiseAddress is host:port where other members and clients reach it; empty means its address in Members,
+	// or else Address.
 	AdvertiseAddress string
 	// DataDir is where the log, snapshots and the member's vote are kept. It belongs to one member, for ever.
 	DataDir string
@@ -57,6 +58,11 @@ type Peer struct {
 }
 
 func (c *Config) setDefaults() {
+	for _, p := range c.Members {
+		if c.AdvertiseAddress == "" && p.ID == c.ID {
+			c.AdvertiseAddress = p.Address
+		}
+	}
 	if c.AdvertiseAddress == "" {
 		c.AdvertiseAddress = c.Address
 		if c.Listener != nil {
@@ -104,6 +110,9 @@ func (c *Config) Validate() error {
 		self, seen := false, map[string]bool{}
 		for _, m := range c.Members {
 			self = self || m.ID == c.ID
+			if m.ID == c.ID && c.AdvertiseAddress != "" && c.AdvertiseAddress != m.Address {
+				refuse("member %q is at %q by its own word and at %q by the list of members", m.ID, c.AdvertiseAddress, m.Address)
+			}
 			if m.ID == "" || m.Address == "" || seen[m.ID] {
 				refuse("member %q at %q: needs an address and an id of its own", m.ID, m.Address)
 			}

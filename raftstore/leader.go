@@ -74,7 +74,7 @@ func (l *leadership) lead(ctx context.Context) {
 	if !ok {
 		return
 	}
-	m.leases.lead(m.state.Leases())
+	m.leases.lead()
 	defer m.leases.rest()
 	l.term.Store(term)
 	m.metrics.leaderChanges.Inc()

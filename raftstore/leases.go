@@ -32,9 +32,12 @@ type leaseTime struct {
 	ending bool
 }
 
-func (c *leaseClock) lead(leases []mvcc.Lease) {
+// lead begins to count. The leases are read under mu: one that is granted meanwhile is either among them, or
+// told by granted afterwards.
+func (c *leaseClock) lead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	leases := c.member.state.Leases()
 	c.leases = make(map[int64]*leaseTime, len(leases))
 	now := time.Now()
 	for _, l := range leases {

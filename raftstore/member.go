@@ -138,8 +138,18 @@ func (m *Member) openRaft(notices chan<- bool) (err error) {
 			m.log.Info("new store", "members", len(first.Servers))
 		}
 	}
-	m.raft, err = raft.NewRaft(rc, m.fsm, logs, m.disk.wal, snapshots, transport)
+	m.raft, err = startRaft(rc, m.fsm, logs, m.disk.wal, snapshots, transport)
 	return err
+}
+
+// startRaft is raft.NewRaft, which panics when it cannot read its log.
+func startRaft(rc *raft.Config, fsm raft.FSM, logs raft.LogStore, stable raft.StableStore, snapshots raft.SnapshotStore, transport raft.Transport) (r *raft.Raft, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the log is damaged; remove this member and add it under a new id: %v", p)
+		}
+	}()
+	return raft.NewRaft(rc, fsm, logs, stable, snapshots, transport)
 }
 
 func (m *Member) raftConfig(notices chan<- bool, log hclog.Logger) *raft.Config {

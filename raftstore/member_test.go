@@ -496,3 +496,27 @@ func TestRecoverFromOneDisk(t *testing.T) {
 		t.Fatal("recovered from an empty directory")
 	}
 }
+
+// TestStopHandsOver: a leader that is told to stop leaves a leader behind, and its clients hardly notice.
+func TestStopHandsOver(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *raftstore.Config) { cfg.HeartbeatTimeout = 3 * time.Second })
+	client := c.client()
+	c.put(client, "before", "1")
+	stopped := c.leader()
+	begin := time.Now()
+	stopped.stop()
+	if err := <-stopped.served; err != nil {
+		t.Fatal(err)
+	}
+	stopped.ShutDown()
+	stopped.stop = nil
+	c.put(client, "after", "1")
+	// An election would only begin after the heartbeat timeout.
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("the store stood still for %s", took)
+	}
+	c.run(stopped, c.listen(stopped.address))
+	if got := c.get(stopped, "after"); got != "1" {
+		t.Fatalf("got %q", got)
+	}
+}
