@@ -15,6 +15,16 @@ import (
 // DefaultNodeDir is where a joined node keeps its certificates and state.
 const DefaultNodeDir = "/var/lib/kaji/node"
 
+// Agent is the agent of a node that has just joined.
+type Agent struct {
+	// Name of the node, and Dir for its state.
+	Name, Dir string
+	// Endpoints are the API servers.
+	Endpoints []string
+	// Files are its certificate.
+	Files identity.Files
+}
+
 // newNode makes the command that `node join` hangs on; whoever builds the program may let it run the agent.
 func newNode(s *session) *cobra.Command {
 	c := &cobra.Command{
@@ -33,11 +43,13 @@ func newNode(s *session) *cobra.Command {
 func newNodeJoin(s *session) *cobra.Command {
 	var o join.Options
 	var dir string
+	var certificateOnly bool
 	c := &cobra.Command{
 		Use:   "join HOST:PORT --token TOKEN",
-		Short: "Get this machine a certificate, so that its agent can connect",
-		Long: `Get this machine a certificate, so that its agent can connect: a key is made here, and the API server at HOST:PORT signs
-a certificate for it. The server is trusted only if its CA is the one in the token. Nothing is started.`,
+		Short: "Join this machine to a cluster and run its agent",
+		Long: `Join this machine to a cluster and run its agent: a key is made here, and the API server at HOST:PORT signs a certificate
+for it. The server is trusted only if its CA is the one in the token. With --certificate-only the agent is not run, and
+what would run it is printed, for the machine's own process manager.`,
 		Example: "  kaji node join 10.0.0.1:7443 --token $(cat token)",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -66,6 +78,9 @@ a certificate for it. The server is trusted only if its CA is the one in the tok
 				servers = o.Endpoint
 			}
 			fmt.Fprintf(s.Out, "This machine is node %q; its certificate is %s.\n", o.NodeName, o.Files.Cert)
+			if s.StartAgent != nil && !certificateOnly {
+				return s.StartAgent(c.Context(), Agent{Name: o.NodeName, Dir: dir, Endpoints: strings.Split(servers, ","), Files: o.Files})
+			}
 			fmt.Fprintf(s.Out, "Start its agent: kaji node --name=%s --dir=%s --apiserver=%s --ca=%s --cert=%s --key=%s\n",
 				o.NodeName, dir, servers, o.Files.CA, o.Files.Cert, o.Files.Key)
 			return nil
@@ -74,6 +89,7 @@ a certificate for it. The server is trusted only if its CA is the one in the tok
 	c.Flags().StringVar(&o.Token, "token", "", "join token; - reads it from standard input")
 	c.Flags().StringVar(&o.NodeName, "name", "", "name of the node; the host name when not given")
 	c.Flags().StringVar(&dir, "dir", DefaultNodeDir, "folder for certificates and state")
+	c.Flags().BoolVar(&certificateOnly, "certificate-only", false, "only get the certificate; do not run the agent")
 	_ = c.MarkFlagRequired("token")
 	return c
 }

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"os"
 	"time"
@@ -31,6 +32,8 @@ type Options struct {
 	Connect func(client.Config) (*client.Client, error)
 	// Client replaces configuration and connection; for tests. The commands close neither.
 	Client *client.Client
+	// StartAgent runs the agent of a node that has just joined; when nil, `node join` only gets the certificate.
+	StartAgent func(context.Context, Agent) error
 	// Version is what `version` prints for the client.
 	Version string
 }

@@ -21,8 +21,12 @@ func main() {
 }
 
 func newRoot() *cobra.Command {
-	root := cli.NewRootCommand(cli.System())
+	options := cli.System()
+	joined := &joinFlags{}
+	options.StartAgent = joined.start
+	root := cli.NewRootCommand(options)
 	addSetUp(root)
 	addServices(root)
+	joined.bind(root)
 	return root
 }

@@ -1,27 +1,24 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"kaji.dev/kaji/cli"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/node"
 )
 
-// nodeCommand makes the user's `kaji node`, under which joining is, run the agent when it has no subcommand.
-func nodeCommand(root *cobra.Command) *cobra.Command {
-	var c *cobra.Command
-	for _, have := range root.Commands() {
-		if have.Name() == "node" {
-			c = have
-		}
-	}
+// runsAgent makes the user's `kaji node`, under which joining is, run the agent when it has no subcommand.
+func runsAgent(root *cobra.Command) {
+	c := find(root, "node")
 	var f serviceFlags
 	var a agentFlags
-	c.Short = "Run a node's agent"
+	c.Short = "Run a node's agent, or join a cluster"
 	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := a.config(f)
@@ -31,8 +28,40 @@ func nodeCommand(root *cobra.Command) *cobra.Command {
 		return node.Run(c.Context(), cfg, f.logger(cfg.Name))
 	}
 	f.bind(c)
+	a.bindSelf(c)
 	a.bind(c)
-	return nil
+}
+
+func find(parent *cobra.Command, name string) *cobra.Command {
+	for _, c := range parent.Commands() {
+		if c.Name() == name {
+			return c
+		}
+	}
+	panic("no command " + name)
+}
+
+// joinFlags are what `kaji node join` needs for the agent it starts, beside what joining itself tells.
+type joinFlags struct {
+	service serviceFlags
+	agent   agentFlags
+}
+
+func (j *joinFlags) bind(root *cobra.Command) {
+	c := find(find(root, "node"), "join")
+	c.Flags().StringVar(&j.service.listen, "listen", ":7471", "host:port the agent serves on")
+	c.Flags().StringVar(&j.service.metrics, "metrics-listen", "", "host:port of the HTTPS endpoint /metrics; none when empty")
+	j.service.bindLog(c)
+	j.agent.bind(c)
+}
+
+func (j *joinFlags) start(ctx context.Context, a cli.Agent) error {
+	j.agent.cfg.Name, j.agent.cfg.Root, j.agent.cfg.Endpoints, j.service.files = a.Name, a.Dir, a.Endpoints, a.Files
+	cfg, err := j.agent.config(j.service)
+	if err != nil {
+		return err
+	}
+	return node.Run(ctx, cfg, j.service.logger(cfg.Name))
 }
 
 // agentFlags are what an agent is told beside what every service is.
@@ -43,11 +72,16 @@ type agentFlags struct {
 	reserved map[string]string
 }
 
-func (a *agentFlags) bind(c *cobra.Command) {
+// bindSelf binds what joining tells by itself.
+func (a *agentFlags) bindSelf(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&a.cfg.Name, "name", "", "name of the node; its certificate is for it")
 	fl.StringSliceVar(&a.cfg.Endpoints, "apiserver", nil, "API servers, as HOST:PORT")
 	fl.StringVar(&a.cfg.Root, "dir", "", "directory for volumes and logs; /var/lib/kaji/nodes/NAME when empty")
+}
+
+func (a *agentFlags) bind(c *cobra.Command) {
+	fl := c.Flags()
 	fl.StringVar(&a.cfg.RuntimeEndpoint, "cri-endpoint", "", "socket of the container runtime; /run/containerd/containerd.sock when empty")
 	fl.StringSliceVar(&a.cfg.Addresses, "address", nil, "IP addresses of the node, the primary one first")
 	fl.StringToStringVar(&a.labels, "labels", nil, "labels the node registers with, as KEY=VALUE")

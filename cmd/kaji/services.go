@@ -22,16 +22,14 @@ const serviceGroup = "services"
 func addServices(root *cobra.Command) {
 	root.AddGroup(&cobra.Group{ID: serviceGroup, Title: "Services:"})
 	for _, c := range []*cobra.Command{
-		storeCommand(), apiserverCommand(), controllersCommand(), schedulerCommand(), nodeCommand(root), registryCommand(),
+		storeCommand(), apiserverCommand(), controllersCommand(), schedulerCommand(), registryCommand(),
 		allCommand(), superviseCommand(),
 	} {
-		if c == nil {
-			continue
-		}
 		c.GroupID = serviceGroup
 		c.SilenceUsage = true
 		root.AddCommand(c)
 	}
+	runsAgent(root)
 }
 
 // serviceFlags are what every service is told.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -30,8 +31,27 @@ var repo = func() string {
 	return dir
 }()
 
-// number tells clusters of one test run apart.
-var number atomic.Int32
+// slot finds ports and a subnet that no other cluster of the machine uses: the base port, and the subnet's second octet.
+func slot(t *testing.T) (basePort, octet int) {
+	t.Helper()
+	for n := range 35 {
+		basePort = 20000 + 1000*((int(number.Add(1))+n)%35)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", basePort+43))
+		if err == nil {
+			l.Close()
+			return basePort, 150 + basePort/1000 - 20
+		}
+	}
+	t.Fatal("no free ports")
+	return 0, 0
+}
+
+// number tells clusters of one test run apart; runs at the same time begin at different ones.
+var number = func() *atomic.Int32 {
+	n := &atomic.Int32{}
+	n.Store(int32(os.Getpid() % 30))
+	return n
+}()
 
 // Cluster is a running cluster.
 type Cluster struct {
@@ -49,7 +69,7 @@ func up(t *testing.T, flags ...string) *Cluster {
 	if _, err := os.Stat(filepath.Join(repo, "bin/kaji")); err != nil {
 		t.Fatal("bin/kaji is not built: run go tool task e2e")
 	}
-	n := int(number.Add(1))
+	port, octet := slot(t)
 	dir := filepath.Join(t.TempDir(), "kaji")
 	c := &Cluster{t: t, env: append(os.Environ(), "KAJI_CONFIG="+filepath.Join(filepath.Dir(dir), "config"))}
 	// What runs names the cluster's directory, or the one below /run that is derived from it.
@@ -67,7 +87,7 @@ func up(t *testing.T, flags ...string) *Cluster {
 		}
 		before.compare(t, marks...)
 	})
-	args := append([]string{"up", "--dir=" + dir, fmt.Sprintf("--base-port=%d", 20000+1000*n), fmt.Sprintf("--pod-subnet=10.%d.0.0/16", 150+n)}, flags...)
+	args := append([]string{"up", "--dir=" + dir, fmt.Sprintf("--base-port=%d", port), fmt.Sprintf("--pod-subnet=10.%d.0.0/16", octet)}, flags...)
 	c.kaji(args...)
 	cfg, err := cluster.Load(dir)
 	if err != nil {
