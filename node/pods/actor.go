@@ -52,7 +52,7 @@ func newActor(m *Manager, uid string, pod *corev1.Pod) *actor {
 		m: m, uid: uid, mail: make(chan func(*actor), mailboxSize), done: make(chan struct{}),
 		cancels: map[string]context.CancelFunc{}, watched: map[string]string{},
 		state: plan.State{
-			Pod: pod, Seen: m.cfg.Lister.Latest(uid), Node: m.cfg.Node,
+			Pod: pod, Seen: clone(m.cfg.Lister.Latest(uid)), Node: m.cfg.Node,
 			Probes: map[string]plan.Probes{}, PreStopRan: map[string]bool{},
 			Busy: map[string]plan.Action{}, Failures: map[string]plan.Failure{},
 			Published: pod.GetStatus(),
@@ -67,8 +67,14 @@ func newActor(m *Manager, uid string, pod *corev1.Pod) *actor {
 		}
 		a.adoptProbes()
 	}
-	a.view = Snapshot{Pod: pod, Status: pod.GetStatus(), Seen: a.state.Seen}
+	a.view = Snapshot{Pod: pod, Status: pod.GetStatus(), Seen: clone(a.state.Seen)}
 	return a
+}
+
+// clone is a copy that the actor may write to.
+func clone(p observed.Pod) observed.Pod {
+	p.Sandboxes, p.Containers = slices.Clone(p.Sandboxes), slices.Clone(p.Containers)
+	return p
 }
 
 // adoptProbes takes over what an earlier agent knew of containers that still run,
@@ -313,8 +319,7 @@ func (a *actor) publish(now time.Time) {
 
 // look renews what others may read.
 func (a *actor) look() {
-	v := Snapshot{Pod: a.state.Pod, Status: a.state.Published, Seen: observed.Pod{
-		UID: a.uid, Sandboxes: slices.Clone(a.state.Seen.Sandboxes), Containers: slices.Clone(a.state.Seen.Containers)}}
+	v := Snapshot{Pod: a.state.Pod, Status: a.state.Published, Seen: clone(a.state.Seen)}
 	word := a.state.Published.GetPhase()
 	switch {
 	case a.state.Pod == nil:
