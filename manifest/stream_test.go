@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,5 +115,18 @@ func TestFiles(t *testing.T) {
 	_, err := Files([]string{dir}, false, nil, Options{Strict: true})
 	if err == nil || !strings.Contains(err.Error(), "b.yaml:4: x:") || !strings.Contains(err.Error(), "c.json:1: y:") {
 		t.Errorf("not all files are reported: %v", err)
+	}
+}
+
+// TestAliasesCannotExplode reads a few lines that stand for 10^9 values.
+func TestAliasesCannotExplode(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := 1; i < 9; i++ {
+		fmt.Fprintf(&b, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1)
+	}
+	_, err := Decode(strings.NewReader(b.String()), "bomb", Options{Strict: true})
+	if err == nil || !strings.Contains(err.Error(), "too large, counting aliases") {
+		t.Errorf("got %v", err)
 	}
 }

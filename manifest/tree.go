@@ -10,7 +10,7 @@ import (
 // hostile input cannot exhaust stack or memory.
 const (
 	maxDepth = 512
-	maxNodes = 4 << 20
+	maxNodes = 1 << 19
 )
 
 type nodeKind int
