@@ -3,6 +3,8 @@
 // It owns the wiring of its parts, each in a folder of its own:
 //
 //	registry/    every verb of every kind, from the descriptors
+//	requests/    the rules that the proto files have for requests
+//	strategic/   strategic merge patches
 //	strategy/    defaults and rules of each kind
 //	watchcache/  objects and recent changes in memory, fed by one watch of the store
 //	authz/       who may do what

@@ -17,6 +17,8 @@ import (
 const (
 	mergeType = metav1.PatchType_PATCH_TYPE_MERGE
 	jsonType  = metav1.PatchType_PATCH_TYPE_JSON
+
+	strategicType = metav1.PatchType_PATCH_TYPE_STRATEGIC
 )
 
 func TestPatch(t *testing.T) {
@@ -49,6 +51,15 @@ func TestPatch(t *testing.T) {
 			looks: func(d *appsv1.Deployment) bool { return d.GetStatus().GetReplicas() == 4 }},
 		{name: "scale", kind: mergeType, subresource: "scale", patch: `{"spec":{"replicas":6}}`,
 			looks: func(d *appsv1.Deployment) bool { return d.GetSpec().GetReplicas() == 6 }},
+		{name: "strategic", kind: strategicType, patch: `{"spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"A","value":"1"}]}]}}}}`,
+			looks: func(d *appsv1.Deployment) bool {
+				c := d.GetSpec().GetTemplate().GetSpec().GetContainers()
+				return len(c) == 1 && c[0].GetImage() == "registry.test/web:1" && c[0].GetEnv()[0].GetValue() == "1"
+			}},
+		{name: "strategic scale", kind: strategicType, subresource: "scale", patch: `{"spec":{"replicas":7}}`,
+			looks: func(d *appsv1.Deployment) bool { return d.GetSpec().GetReplicas() == 7 }},
+		{name: "strategic without a key", kind: strategicType, patch: `{"spec":{"template":{"spec":{"containers":[{"image":"x"}]}}}}`, reason: apierror.ReasonBadRequest},
+		{name: "an unknown type", kind: 99, patch: `{}`, reason: apierror.ReasonBadRequest},
 		{name: "no json", kind: mergeType, patch: `{`, reason: apierror.ReasonBadRequest},
 		{name: "no object", kind: mergeType, patch: `[]`, reason: apierror.ReasonBadRequest},
 		{name: "wrong type", kind: mergeType, patch: `{"spec":{"replicas":"many"}}`, reason: apierror.ReasonInvalid},

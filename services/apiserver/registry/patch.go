@@ -8,11 +8,16 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"kaji.dev/kaji/apierror"
+	autoscalingv1 "kaji.dev/kaji/gen/kaji/autoscaling/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/manifest"
+	"kaji.dev/kaji/manifest/merge"
 	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/strategic"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
 
@@ -37,7 +42,7 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 	if req.GetSubresource() == statusSubresource && r.status == nil {
 		return nil, apierror.BadRequest(r.kind.String() + " have no status to patch")
 	}
-	apply, err := patcherFor(req)
+	apply, err := r.patcherFor(req)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +79,20 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 	return res, err
 }
 
-func patcherFor(req *metav1.PatchRequest) (patcher, error) {
+func (r *resource) patcherFor(req *metav1.PatchRequest) (patcher, error) {
 	switch req.GetType() {
 	case metav1.PatchType_PATCH_TYPE_UNSPECIFIED, metav1.PatchType_PATCH_TYPE_MERGE:
 		return mergePatch(req.GetPatch())
 	case metav1.PatchType_PATCH_TYPE_JSON:
 		return jsonPatch(req.GetPatch())
+	case metav1.PatchType_PATCH_TYPE_STRATEGIC:
+		message := r.kind.New().ProtoReflect().Descriptor()
+		if req.GetSubresource() == scaleSubresource {
+			message = (&autoscalingv1.Scale{}).ProtoReflect().Descriptor()
+		}
+		return strategicPatch(message, req.GetPatch())
 	}
-	return nil, apierror.FailedPrecondition("strategic merge patches are not taken yet; send a JSON merge patch or a JSON patch")
+	return nil, apierror.BadRequest(fmt.Sprintf("there is no patch type %d", req.GetType()))
 }
 
 // undecodable says what is wrong with the object that a patch makes.
@@ -99,43 +110,40 @@ func (r *resource) undecodable(req *metav1.PatchRequest, err error) error {
 
 // mergePatch is RFC 7386.
 func mergePatch(patch []byte) (patcher, error) {
-	change, err := parseJSON(patch)
+	change, err := parseObject(patch)
 	if err != nil {
 		return nil, badPatch(err)
 	}
-	if _, ok := change.(map[string]any); !ok {
-		return nil, apierror.BadRequest("a merge patch of an object must be a JSON object")
-	}
 	return func(current []byte) ([]byte, error) {
-		target, err := parseJSON(current)
+		target, err := parseObject(current)
 		if err != nil {
 			return nil, apierror.Internal(err)
 		}
-		return json.Marshal(merge(target, change))
+		return json.Marshal(merge.Apply(target, change))
 	}, nil
 }
 
-func merge(target, change any) any {
-	changes, ok := change.(map[string]any)
-	if !ok {
-		return change
+// strategicPatch is Kubernetes' strategic merge patch of a message.
+func strategicPatch(message protoreflect.MessageDescriptor, patch []byte) (patcher, error) {
+	change, err := parseObject(patch)
+	if err != nil {
+		return nil, badPatch(err)
 	}
-	out, ok := target.(map[string]any)
-	if !ok {
-		out = map[string]any{}
-	}
-	for k, v := range changes {
-		if v == nil {
-			delete(out, k)
-			continue
+	return func(current []byte) ([]byte, error) {
+		target, err := parseObject(current)
+		if err != nil {
+			return nil, apierror.Internal(err)
 		}
-		out[k] = merge(out[k], v)
-	}
-	return out
+		after, err := strategic.Apply(message, target, change)
+		if err != nil {
+			return nil, badPatch(err)
+		}
+		return json.Marshal(after)
+	}, nil
 }
 
-// parseJSON keeps numbers as they are written.
-func parseJSON(b []byte) (any, error) {
+// parseObject reads a JSON object. Numbers stay as they are written.
+func parseObject(b []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var v any
@@ -145,7 +153,11 @@ func parseJSON(b []byte) (any, error) {
 	if d.More() {
 		return nil, errors.New("there is more after the end of the JSON value")
 	}
-	return v, nil
+	o, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("it must be a JSON object")
+	}
+	return o, nil
 }
 
 func badPatch(err error) error {
