@@ -64,7 +64,6 @@ type world struct {
 	api    *client.Client
 	root   string
 	node   string
-	stop   func()
 	agent  *agent
 	server *tls.Config
 	fake   *fake.Server

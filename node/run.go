@@ -237,7 +237,7 @@ func (a *agent) self(at net.Addr) self.Config {
 	c := self.Config{Name: a.cfg.Name, Labels: a.cfg.Labels, Taints: a.cfg.Taints, Addresses: a.cfg.Addresses, Version: a.cfg.Version,
 		MaxPods: a.cfg.MaxPods, Reserved: a.cfg.Reserved, Root: a.cfg.Root, MinMemory: a.cfg.MinMemory, MinDisk: a.cfg.MinDisk}
 	if tcp, ok := at.(*net.TCPAddr); ok {
-		c.Port = int32(tcp.Port) //nolint:gosec // a port
+		c.Port = int32(tcp.Port)
 	}
 	return c
 }

@@ -63,7 +63,7 @@ func (c *Client) Pull(ctx context.Context, ref string, auth *Auth) (string, erro
 }
 
 func image(i *runtimeapi.Image) *Image {
-	out := &Image{ID: i.GetId(), Username: i.GetUsername(), Tags: i.GetRepoTags(), Digests: i.GetRepoDigests(), Size: int64(i.GetSize())} //nolint:gosec // sizes fit
+	out := &Image{ID: i.GetId(), Username: i.GetUsername(), Tags: i.GetRepoTags(), Digests: i.GetRepoDigests(), Size: int64(i.GetSize())}
 	if u := i.GetUid(); u != nil {
 		v := u.GetValue()
 		out.UID = &v

@@ -83,7 +83,6 @@ type reader struct {
 	rest  []byte // of a line not yet written to its end
 	sent  int64
 	begun bool // the next text begins a line of output
-	old   bool // all lines so far are older than Since
 }
 
 // drain gives what is in the file by now.

@@ -2,6 +2,7 @@ package pods
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -240,6 +241,11 @@ func (a *actor) set(pod *corev1.Pod) {
 			f.At = time.Time{}
 			s.Failures[key] = f
 		}
+	}
+	if !maps.Equal(old.GetMetadata().GetLabels(), pod.GetMetadata().GetLabels()) ||
+		!maps.Equal(old.GetMetadata().GetAnnotations(), pod.GetMetadata().GetAnnotations()) {
+		// downwardAPI volumes show these.
+		a.refresh = time.Time{}
 	}
 	a.hasten(old, pod)
 }

@@ -40,7 +40,7 @@ func (a *actor) begin(act plan.Action) {
 	work, cutoff := context.WithTimeout(a.m.work, longest)
 	a.state.Busy[key] = act
 	a.cancels[key] = cancel
-	run := a.operation(act, wait, work)
+	run := a.operation(wait, work, act)
 	began := time.Now()
 	a.ops.Go(func() {
 		defer cancel()
@@ -54,7 +54,7 @@ func (a *actor) begin(act plan.Action) {
 
 // operation binds what an action needs of the actor's state now, so that the
 // goroutine that runs it reads none of it.
-func (a *actor) operation(act plan.Action, wait, work context.Context) func() outcome {
+func (a *actor) operation(wait, work context.Context, act plan.Action) func() outcome {
 	pod := a.state.Pod
 	switch act := act.(type) {
 	case plan.CreateSandbox:

@@ -91,7 +91,8 @@ func (w *world) start() {
 	w.Manager, w.lister = m, lister
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	for lister.Once(ctx) != nil { //nolint:revive // faults may be on already
+	for lister.Once(ctx) != nil { // faults may be on already
+		continue
 	}
 	wg.Go(func() { lister.Run(ctx) })
 	p := w.probes

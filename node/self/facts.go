@@ -48,7 +48,7 @@ func ReadFacts(root string) (Facts, error) {
 	if err := unix.Statfs(root, &fs); err != nil {
 		return f, fmt.Errorf("the disk of %s: %w", root, err)
 	}
-	f.DiskBytes = int64(fs.Blocks) * fs.Bsize //nolint:gosec // disks fit
+	f.DiskBytes = int64(fs.Blocks) * fs.Bsize
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return f, err
@@ -110,7 +110,7 @@ func ReadPressure(root string) (Pressure, error) {
 	if err := unix.Statfs(root, &fs); err != nil {
 		return p, err
 	}
-	p.DiskAvailable = int64(fs.Bavail) * fs.Bsize //nolint:gosec // disks fit
+	p.DiskAvailable = int64(fs.Bavail) * fs.Bsize
 	p.InodesFree, p.Inodes = fs.Ffree, fs.Files
 	// The fourth word is running/total of schedulable entities.
 	if w := strings.Fields(word("/proc/loadavg")); len(w) >= 4 {

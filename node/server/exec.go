@@ -105,7 +105,7 @@ func connect(stream execStream, address string, o *corev1.PodExecOptions) error 
 	var code utilexec.CodeExitError
 	switch {
 	case errors.As(err, &code):
-		exit.Code, exit.Message = int32(code.Code), code.Error() //nolint:gosec // exit codes are small
+		exit.Code, exit.Message = int32(code.Code), code.Error()
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
@@ -135,7 +135,7 @@ func receive(stream execStream, stdin *io.PipeWriter, sizes *sizeQueue, cancel c
 		case *corev1.PodExecRequest_CloseStdin:
 			stdin.Close()
 		case *corev1.PodExecRequest_Resize:
-			sizes.put(remotecommand.TerminalSize{Width: uint16(min(m.Resize.GetWidth(), 65535)), Height: uint16(min(m.Resize.GetHeight(), 65535))}) //nolint:gosec // bounded
+			sizes.put(remotecommand.TerminalSize{Width: uint16(min(m.Resize.GetWidth(), 65535)), Height: uint16(min(m.Resize.GetHeight(), 65535))})
 		}
 	}
 }

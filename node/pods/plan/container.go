@@ -35,7 +35,7 @@ func containerStatus(s *State, now time.Time, c *corev1.Container) *corev1.Conta
 		return out
 	}
 	last := all[0]
-	out.RestartCount = int32(last.Attempt) //nolint:gosec // attempts are few
+	out.RestartCount = int32(last.Attempt)
 	out.ContainerId = s.Node.containerID(last.ID)
 	if last.Image != "" {
 		out.Image = last.Image

@@ -326,7 +326,7 @@ func nextAttempt(s *State, name string) uint32 {
 		return last.Attempt + 1
 	}
 	if st := published(s, name); st.GetContainerId() != "" || st.GetLastState().GetTerminated() != nil {
-		return uint32(max(0, st.GetRestartCount())) + 1 //nolint:gosec // not negative
+		return uint32(max(0, st.GetRestartCount())) + 1
 	}
 	return 0
 }
