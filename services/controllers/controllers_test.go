@@ -146,13 +146,13 @@ func deployment(namespace string, replicas int32, image string) *appsv1.Deployme
 	}
 }
 
-// rolledOut tells whether the one deployment is complete with n replicas, all of them updated.
+// rolledOut tells whether the one deployment is complete with n replicas, all of them updated; an empty revision is any.
 func rolledOut(n int32, revision string) func([]*appsv1.Deployment) bool {
 	return func(all []*appsv1.Deployment) bool {
 		return slices.ContainsFunc(all, func(d *appsv1.Deployment) bool {
 			s := d.GetStatus()
 			return s.GetObservedGeneration() == d.GetMetadata().GetGeneration() && s.GetReplicas() == n && s.GetUpdatedReplicas() == n && s.GetAvailableReplicas() == n &&
-				d.GetMetadata().GetAnnotations()["deployment.kubernetes.io/revision"] == revision &&
+				(revision == "" || d.GetMetadata().GetAnnotations()["deployment.kubernetes.io/revision"] == revision) &&
 				slices.ContainsFunc(s.GetConditions(), func(x *appsv1.DeploymentCondition) bool { return x.GetReason() == "NewReplicaSetAvailable" })
 		})
 	}
