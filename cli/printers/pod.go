@@ -165,6 +165,8 @@ func (s *podSummary) initStatus(p *corev1.Pod, sidecars *podSummary) bool {
 // mainStatus goes through the containers, the last first, so that the first has the last word.
 func (s *podSummary) mainStatus(p *corev1.Pod) {
 	statuses := p.GetStatus().GetContainerStatuses()
+	// In a pod that is over, a container that never began waits for nothing; why the pod ended tells more.
+	over := p.GetStatus().GetPhase() == "Failed" || p.GetStatus().GetPhase() == "Succeeded"
 	running := false
 	for i := len(statuses) - 1; i >= 0; i-- {
 		c := statuses[i]
@@ -172,7 +174,9 @@ func (s *podSummary) mainStatus(p *corev1.Pod) {
 		state := c.GetState()
 		switch {
 		case state.GetWaiting().GetReason() != "":
-			s.status = state.GetWaiting().GetReason()
+			if !over {
+				s.status = state.GetWaiting().GetReason()
+			}
 		case state.GetTerminated() != nil:
 			s.status = ended(state.GetTerminated())
 		case c.GetReady() && state.GetRunning() != nil:

@@ -66,11 +66,13 @@ state = {{quote .State}}
     config_path = {{quote .CertsDir}}
 `
 
+// registryHosts says at the top how the server itself is reached. In a [host] table it would be a mirror, and an
+// image that the mirror lacks would be asked for once more, without the certificates: "unknown authority" would
+// be the last word then, not "not found".
 const registryHosts = `server = {{quote .URL}}
-[host.{{quote .URL}}]
-  capabilities = ["pull", "resolve"]
-  ca = {{quote .CA}}
-  client = [[{{quote .Cert}}, {{quote .Key}}]]
+capabilities = ["pull", "resolve"]
+ca = {{quote .CA}}
+client = [[{{quote .Cert}}, {{quote .Key}}]]
 `
 
 // Write writes its configuration and the network's.

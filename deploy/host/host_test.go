@@ -69,4 +69,8 @@ func TestContainerdConfiguration(t *testing.T) {
 			t.Errorf("%s: %v\n%s", file, err, b)
 		}
 	}
+	hosts, err := os.ReadFile(filepath.Join(dir, "certs.d/127.0.0.1:1/hosts.toml"))
+	if err != nil || strings.Contains(string(hosts), "[host.") {
+		t.Errorf("the registry is its own mirror, so that a missing image is asked for again without certificates: %v\n%s", err, hosts)
+	}
 }
