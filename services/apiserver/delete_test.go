@@ -157,3 +157,44 @@ func TestNamespacesEmptyFirst(t *testing.T) {
 		t.Errorf("after its finalizer went: %v", err)
 	}
 }
+
+// Nothing comes into a namespace once it has begun to go, however close the race.
+func TestNoCreateOvertakesTheEndOfItsNamespace(t *testing.T) {
+	s := apitest.Start(t, nil)
+	ctx := context.Background()
+	namespaces, maps := client.Of[*corev1.Namespace](s.Client()), client.Of[*corev1.ConfigMap](s.Client())
+	check(namespaces.Create(ctx, &corev1.Namespace{Metadata: &metav1.ObjectMeta{Name: "team"}}))(t)
+	const writers = 8
+	newest, begun := make(chan int64, writers), make(chan struct{}, writers)
+	for range writers {
+		go func() {
+			last := int64(0)
+			for i := 0; ; i++ {
+				m, err := maps.Create(ctx, &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Namespace: "team", GenerateName: "m-"}})
+				if i == 10 {
+					begun <- struct{}{}
+				}
+				if err != nil {
+					if !apierror.IsForbidden(err) {
+						t.Errorf("create: %v", err)
+					}
+					newest <- last
+					return
+				}
+				last = version(t, m.GetMetadata().GetResourceVersion())
+			}
+		}()
+	}
+	for range writers {
+		<-begun
+	}
+	if err := namespaces.Delete(ctx, "", "team", nil); err != nil {
+		t.Fatal(err)
+	}
+	end := version(t, check(namespaces.Get(ctx, "", "team"))(t).GetMetadata().GetResourceVersion())
+	for range writers {
+		if last := <-newest; last > end {
+			t.Errorf("an object was created at %d, the namespace began to go at %d", last, end)
+		}
+	}
+}

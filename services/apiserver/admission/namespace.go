@@ -35,6 +35,9 @@ func (n NamespaceLifecycle) Mutate(ctx context.Context, r *Request) error {
 			return err
 		}
 	}
+	if object == nil && slices.Contains(SystemNamespaces, r.Namespace) {
+		return apierror.Unavailable(fmt.Sprintf("the namespace %q is about to be made; try again", r.Namespace))
+	}
 	if object == nil {
 		return apierror.NotFound(namespaces.String(), "", r.Namespace)
 	}
