@@ -66,13 +66,17 @@ state = {{quote .State}}
     config_path = {{quote .CertsDir}}
 `
 
-// registryHosts says at the top how the server itself is reached. In a [host] table it would be a mirror, and an
-// image that the mirror lacks would be asked for once more, without the certificates: "unknown authority" would
-// be the last word then, not "not found".
+// registryHosts names the certificates twice. containerd 1.6 refuses a file without a [host] table, and asks the
+// server itself, as the top describes it, for what that host lacks: without certificates there, an image that does
+// not exist would be reported as an unknown authority.
 const registryHosts = `server = {{quote .URL}}
 capabilities = ["pull", "resolve"]
 ca = {{quote .CA}}
 client = [[{{quote .Cert}}, {{quote .Key}}]]
+[host.{{quote .URL}}]
+  capabilities = ["pull", "resolve"]
+  ca = {{quote .CA}}
+  client = [[{{quote .Cert}}, {{quote .Key}}]]
 `
 
 // Write writes its configuration and the network's.

@@ -70,7 +70,10 @@ func TestContainerdConfiguration(t *testing.T) {
 		}
 	}
 	hosts, err := os.ReadFile(filepath.Join(dir, "certs.d/127.0.0.1:1/hosts.toml"))
-	if err != nil || strings.Contains(string(hosts), "[host.") {
-		t.Errorf("the registry is its own mirror, so that a missing image is asked for again without certificates: %v\n%s", err, hosts)
+	server, mirror, both := strings.Cut(string(hosts), "[host.")
+	for _, part := range []string{server, mirror} {
+		if err != nil || !both || !strings.Contains(part, `ca = "/ca"`) || !strings.Contains(part, `client = [["/c", "/k"]]`) {
+			t.Errorf("the registry is not reached with certificates in every way: %v\n%s", err, hosts)
+		}
 	}
 }
