@@ -7,12 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/services/apiserver"
 	"kaji.dev/kaji/services/apiserver/apitest"
 )
 
@@ -162,5 +165,29 @@ func TestListsAtRevisions(t *testing.T) {
 	_, err = api.ListConfigMaps(ctx, &metav1.ListRequest{Options: &metav1.ListOptions{ResourceVersion: "999999999"}})
 	if got := apierror.ReasonOf(apierror.FromStatus(err)); got != apierror.ReasonTimeout {
 		t.Errorf("a revision that is not there yet: %v", err)
+	}
+}
+
+// What one server acknowledged, every other server shows.
+func TestReadsAreFreshAtEveryServer(t *testing.T) {
+	first := apitest.Start(t, nil)
+	other := apitest.Start(t, func(c *apiserver.Config) { c.Store = first.Store })
+	ctx := context.Background()
+	here, there := client.Of[*corev1.ConfigMap](first.Client()), client.Of[*corev1.ConfigMap](other.Client())
+	for i := range 100 {
+		made := check(here.Create(ctx, configMap(fmt.Sprintf("m%d", i), nil)))(t)
+		if got := check(there.Get(ctx, "default", made.Metadata.Name))(t); !proto.Equal(got, made) {
+			t.Fatalf("get: %v, want %v", got, made)
+		}
+		items, _, err := there.List(ctx, "default", nil)
+		if err != nil || len(items) != 1 {
+			t.Fatalf("list: %v, %v", namesOf(items), err)
+		}
+		if err := there.Delete(ctx, "default", made.Metadata.Name, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := here.Get(ctx, "default", made.Metadata.Name); !apierror.IsNotFound(err) {
+			t.Fatalf("after the delete: %v", err)
+		}
 	}
 }
