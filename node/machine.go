@@ -82,15 +82,19 @@ func (a *agent) rotateLogs(ctx context.Context) {
 			return
 		case <-time.After(rotateEvery):
 		}
-		for uid, p := range a.lister.All() {
-			for _, c := range p.Containers {
-				if c.State != observed.Running {
-					continue
-				}
-				path := a.logFile(p.Namespace, p.Name, uid, c)
-				if err := r.Rotate(ctx, path, func(ctx context.Context) error { return a.runtime.ReopenLog(ctx, c.ID) }); err != nil && ctx.Err() == nil {
-					a.log.Warn("cannot rotate a log", "pod", uid, "container", c.Name, "error", err)
-				}
+		a.rotateOnce(ctx, r)
+	}
+}
+
+func (a *agent) rotateOnce(ctx context.Context, r logs.Rotator) {
+	for uid, p := range a.lister.All() {
+		for _, c := range p.Containers {
+			if c.State != observed.Running {
+				continue
+			}
+			path := a.logFile(p.Namespace, p.Name, uid, c)
+			if err := r.Rotate(ctx, path, func(ctx context.Context) error { return a.runtime.ReopenLog(ctx, c.ID) }); err != nil && ctx.Err() == nil {
+				a.log.Warn("cannot rotate a log", "pod", uid, "container", c.Name, "error", err)
 			}
 		}
 	}

@@ -49,9 +49,6 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if code != 0 && testing.Verbose() {
-		fmt.Println(machine.Log())
-	}
 	machine.Stop()
 	os.Exit(code)
 }
@@ -69,6 +66,8 @@ type world struct {
 	fake   *fake.Server
 	silent atomic.Bool // the API answers nobody
 	files  func(identity.Request) identity.Files
+	// configure changes the agent's configuration, if set.
+	configure func(*Config)
 }
 
 func newWorld(t testing.TB, node string, objects ...*corev1.Pod) *world {
@@ -112,6 +111,9 @@ func (w *world) start() func() {
 	cfg := Config{Name: w.node, Root: filepath.Join(w.root, "node"), RuntimeEndpoint: machine.Socket, Address: "127.0.0.1:0", Addresses: []string{"127.0.0.1"}}
 	if err := cfg.setDefaults(); err != nil {
 		w.t.Fatal(err)
+	}
+	if w.configure != nil {
+		w.configure(&cfg)
 	}
 	log := hclog.New(&hclog.LoggerOptions{Name: "node", Level: hclog.Trace, Output: testWriter{w.t}})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -113,7 +113,11 @@ func (a *agent) run(ctx context.Context) error {
 
 	recorder := events.New(a.api, "kaji-node", a.cfg.Name, a.log.Named("events"))
 	parts.Go(func() { _ = recorder.Run(ctx) })
-	a.writer = status.New(client.Of[*corev1.Pod](a.api), plan.Own, a.log.Named("status"))
+	a.podInformer = client.NewInformer(client.Of[*corev1.Pod](a.api), client.InformerOptions{
+		FieldSelector: "spec.nodeName=" + a.cfg.Name, Log: a.log.Named("informer"),
+	})
+	a.podInformer.AddIndex("uid", func(p *corev1.Pod) []string { return []string{p.GetMetadata().GetUid()} })
+	a.writer = status.New(client.Of[*corev1.Pod](a.api), plan.Own, a.known, a.log.Named("status"))
 	parts.Go(func() { a.writer.Run(ctx, statusWriters) })
 	a.keeper = self.New(a.self(srv.Addr()), client.Of[*corev1.Node](a.api), client.Of[*coordinationv1.Lease](a.api), a.runtime, clock.RealClock{}, a.log.Named("self"))
 	parts.Go(func() { a.keeper.Run(ctx) })
@@ -211,10 +215,6 @@ func (a *agent) build(sight self.Sight, recorder *events.Recorder) (err error) {
 
 		HostsFile: "/etc/hosts", Parallel: a.cfg.ParallelStarts, Refresh: a.cfg.RefreshVolumes, Log: a.log.Named("pods"),
 	})
-	a.podInformer = client.NewInformer(client.Of[*corev1.Pod](a.api), client.InformerOptions{
-		FieldSelector: "spec.nodeName=" + a.cfg.Name, Log: a.log.Named("informer"),
-	})
-	a.podInformer.AddIndex("uid", func(p *corev1.Pod) []string { return []string{p.GetMetadata().GetUid()} })
 	a.podInformer.AddHandler(client.Handler[*corev1.Pod]{
 		OnAdd:    a.pods.Set,
 		OnUpdate: func(_, pod *corev1.Pod) { a.pods.Set(pod) },
@@ -242,6 +242,9 @@ func (a *agent) self(at net.Addr) self.Config {
 	return c
 }
 
+// known tells whether the API has a pod, as far as the agent has heard.
+func (a *agent) known(podUID string) bool { return len(a.podInformer.ByIndex("uid", podUID)) > 0 }
+
 // tidyEvery is how often what belongs to no pod is looked for.
 const tidyEvery = time.Minute
 
@@ -251,11 +254,10 @@ func (a *agent) tidy(ctx context.Context) {
 	if a.podInformer.WaitSynced(ctx) != nil {
 		return
 	}
-	wanted := func(uid string) bool { return len(a.podInformer.ByIndex("uid", uid)) > 0 }
 	for {
-		a.pods.Orphans(a.lister.All(), wanted)
+		a.pods.Orphans(a.lister.All(), a.known)
 		if onDisk, err := a.volumes.PodUIDs(); err == nil {
-			a.pods.Sweep(ctx, onDisk, wanted)
+			a.pods.Sweep(ctx, onDisk, a.known)
 		}
 		select {
 		case <-ctx.Done():

@@ -41,6 +41,7 @@ type actor struct {
 	over    bool                          // nothing left to do: end
 	watched map[string]string             // names and ids of the containers handed to the probes
 	ending  bool                          // the probes know that the pod ends
+	offer   bool                          // the status goes to the Sink even if it is not new
 
 	// view is what others may read.
 	mu   sync.Mutex
@@ -184,10 +185,12 @@ func (a *actor) step() time.Time {
 	wake := p.Wake
 	if s.Mounted && s.StopSince.IsZero() && a.m.cfg.Refresh > 0 && refreshable(s.Pod) {
 		if !now.Before(a.refresh) {
-			a.refresh = now.Add(a.m.cfg.Refresh)
-			a.refreshVolumes()
+			if !plan.Busy(s, plan.RefreshVolumes{}) {
+				a.refresh = now.Add(a.m.cfg.Refresh)
+				a.begin(plan.RefreshVolumes{})
+			}
 		}
-		if wake.IsZero() || a.refresh.Before(wake) {
+		if now.Before(a.refresh) && (wake.IsZero() || a.refresh.Before(wake)) {
 			wake = a.refresh
 		}
 	}
@@ -248,6 +251,11 @@ func (a *actor) set(pod *corev1.Pod) {
 		a.refresh = time.Time{}
 	}
 	a.hasten(old, pod)
+	// Somebody else may have written the status: the Sink compares.
+	a.offer = true
+	if m, was := pod.GetMetadata(), old.GetMetadata(); !maps.Equal(m.GetLabels(), was.GetLabels()) || !maps.Equal(m.GetAnnotations(), was.GetAnnotations()) {
+		a.refresh = time.Time{} // volumes may show them
+	}
 }
 
 // withSpec keeps the old specification's pointer, so that containers keep theirs.
@@ -316,10 +324,10 @@ func (a *actor) publish(now time.Time) {
 	if st == nil || a.state.Gone {
 		return
 	}
-	if proto.Equal(st, a.state.Published) {
+	if proto.Equal(st, a.state.Published) && !a.offer {
 		return
 	}
-	a.state.Published = st
+	a.state.Published, a.offer = st, false
 	a.m.cfg.Sink.Status(a.state.Pod, st)
 }
 

@@ -67,6 +67,9 @@ func (a *actor) operation(wait, work context.Context, act plan.Action) func() ou
 		return func() outcome { return a.removeSandbox(work, act.ID) }
 	case plan.MountVolumes:
 		return func() outcome { return a.mountVolumes(wait, pod) }
+	case plan.RefreshVolumes:
+		ips := a.podIPs()
+		return func() outcome { return a.refreshVolumes(wait, pod, ips) }
 	case plan.UnmountVolumes:
 		return func() outcome {
 			err := a.m.cfg.Volumes.Unmount(work, a.uid)

@@ -114,16 +114,15 @@ func (a *actor) mountVolumes(ctx context.Context, pod *corev1.Pod) outcome {
 	}}
 }
 
-// refreshVolumes brings the contents of volumes up to date, beside the planner's
-// operations.
-func (a *actor) refreshVolumes() {
-	pod, info := a.state.Pod, a.m.cfg.Info
-	info.PodIPs = a.podIPs()
-	a.ops.Go(func() {
-		if err := a.m.cfg.Volumes.Refresh(a.m.life, pod, info); err != nil && a.m.life.Err() == nil {
-			a.log.Debug("volumes could not be refreshed", "error", err)
-		}
-	})
+// refreshVolumes brings the contents of volumes up to date. That it fails is no
+// harm: what is there stays.
+func (a *actor) refreshVolumes(ctx context.Context, pod *corev1.Pod, ips []string) outcome {
+	info := a.m.cfg.Info
+	info.PodIPs = ips
+	if err := a.m.cfg.Volumes.Refresh(ctx, pod, info); err != nil && ctx.Err() == nil {
+		a.log.Debug("volumes could not be refreshed", "error", err)
+	}
+	return outcome{}
 }
 
 func refreshable(pod *corev1.Pod) bool {

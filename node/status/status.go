@@ -33,10 +33,14 @@ type Pods interface {
 // Own tells whether a condition is the agent's to write.
 type Own func(condition string) bool
 
+// Known tells whether the API still has a pod, as far as the agent has heard.
+type Known func(podUID string) bool
+
 // Writer writes. Make it with New; run it with Run.
 type Writer struct {
 	pods  Pods
 	own   Own
+	known Known
 	log   hclog.Logger
 	queue workqueue.TypedRateLimitingInterface[string]
 
@@ -58,11 +62,13 @@ const (
 	retryMost  = 10 * time.Second
 	callLimit  = 15 * time.Second
 	conflicts  = 5
+	// tellAfter so many failures of one pod the log is told.
+	tellAfter = 3
 )
 
 // New makes a writer.
-func New(pods Pods, own Own, log hclog.Logger) *Writer {
-	return &Writer{pods: pods, own: own, log: log, wanted: map[string]*entry{},
+func New(pods Pods, own Own, known Known, log hclog.Logger) *Writer {
+	return &Writer{pods: pods, own: own, known: known, log: log, wanted: map[string]*entry{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](retryFirst, retryMost))}
 }
 
@@ -107,12 +113,7 @@ func (w *Writer) Run(ctx context.Context, workers int) {
 				if quit {
 					return
 				}
-				if err := w.write(ctx, uid); err != nil && ctx.Err() == nil {
-					w.log.Debug("cannot write a pod's status yet", "pod", uid, "error", err)
-					w.queue.AddRateLimited(uid)
-				} else {
-					w.queue.Forget(uid)
-				}
+				w.settle(uid, w.write(ctx, uid))
 				w.queue.Done(uid)
 			}
 		})
@@ -120,6 +121,22 @@ func (w *Writer) Run(ctx context.Context, workers int) {
 	<-ctx.Done()
 	w.queue.ShutDown()
 	wg.Wait()
+}
+
+// settle sees to another try after a failure, as long as there is still a pod.
+func (w *Writer) settle(uid string, err error) {
+	switch {
+	case err == nil:
+		w.queue.Forget(uid)
+	case !w.known(uid):
+		w.queue.Forget(uid)
+		w.Forget(uid)
+	default:
+		if w.queue.NumRequeues(uid) == tellAfter {
+			w.log.Warn("cannot write a pod's status", "pod", uid, "error", err)
+		}
+		w.queue.AddRateLimited(uid)
+	}
 }
 
 // write brings what is offered of one pod to the API. No other worker has the same

@@ -20,12 +20,13 @@ type bench struct {
 	api  *fake.Server
 	pods *client.Resource[*corev1.Pod]
 	*Writer
+	unknown string // the uid of a pod that the agent has heard the end of
 }
 
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t, api: fake.NewServer()}
 	b.pods = client.Of[*corev1.Pod](b.api.Client())
-	b.Writer = New(b.pods, func(c string) bool { return c == "Ready" }, hclog.NewNullLogger())
+	b.Writer = New(b.pods, func(c string) bool { return c == "Ready" }, func(uid string) bool { return uid != b.unknown }, hclog.NewNullLogger())
 	return b
 }
 
@@ -197,5 +198,22 @@ func TestAnotherPodOfTheSameNameIsLeftAlone(t *testing.T) {
 	p, err := b.pods.Get(context.Background(), "default", "a")
 	if err != nil || p.GetStatus().GetPhase() == "Failed" {
 		t.Errorf("%v %v", p, err)
+	}
+}
+
+func TestAPodThatIsGoneIsNotTriedForEver(t *testing.T) {
+	b := newBench(t)
+	p := b.create("a")
+	b.unknown = p.GetMetadata().GetUid()
+	b.api.Intercept(func(_ context.Context, c fake.Call) error {
+		if c.Name == "a" && c.Subresource == "status" {
+			return apierror.Forbidden("the pod is not bound to this node")
+		}
+		return nil
+	})
+	b.Status(p, &corev1.PodStatus{Phase: "Running"})
+	b.settle(b.unknown, b.write(context.Background(), b.unknown))
+	if len(b.wanted) != 0 || b.queue.NumRequeues(b.unknown) != 0 {
+		t.Errorf("still wanted: %v", b.wanted)
 	}
 }

@@ -28,6 +28,10 @@ type MountVolumes struct{}
 // UnmountVolumes takes the pod's volumes away.
 type UnmountVolumes struct{}
 
+// RefreshVolumes brings the contents of the pod's volumes up to date. It is not
+// planned here: the actor begins it when it is time.
+type RefreshVolumes struct{}
+
 // StartContainer pulls the image if need be, creates and starts a container, and
 // runs its postStart hook.
 type StartContainer struct {
@@ -95,6 +99,9 @@ func (a MountVolumes) Key() string { return keyVolumes }
 func (a UnmountVolumes) Key() string { return keyVolumes }
 
 // Key implements Action.
+func (a RefreshVolumes) Key() string { return keyVolumes }
+
+// Key implements Action.
 func (a StartContainer) Key() string { return keyStart + a.Container.GetName() }
 
 // Key implements Action.
@@ -122,6 +129,9 @@ func (s *State) startingAny() bool {
 	}
 	return false
 }
+
+// Busy tells whether an action has to wait for another of the same key.
+func Busy(s *State, a Action) bool { return busy(s, a.Key()) }
 
 // Starting tells whether a container's start is under way.
 func Starting(s *State, name string) bool { return s.starting(name) }
