@@ -17,6 +17,9 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 )
 
+// unixPrefix begins endpoints that are sockets in the file system.
+const unixPrefix = "unix:"
+
 // Config says where the API is and who is asking.
 type Config struct {
 	// Endpoints are the API servers, "host:port" or "unix:/path". Calls go round them; one that does not answer is
@@ -48,7 +51,11 @@ func (c *Config) Validate() error {
 			errs = append(errs, errors.New("client: an endpoint is empty"))
 			continue
 		}
-		if _, _, err := net.SplitHostPort(e); err != nil && !strings.HasPrefix(e, "unix:") {
+		if strings.HasPrefix(e, unixPrefix) {
+			if c.TLS != nil && c.TLS.ServerName == "" {
+				errs = append(errs, fmt.Errorf("client: endpoint %q needs a TLS server name: a path names no host", e))
+			}
+		} else if _, _, err := net.SplitHostPort(e); err != nil {
 			errs = append(errs, fmt.Errorf("client: endpoint %q: want host:port or unix:/path", e))
 		}
 	}
@@ -76,9 +83,10 @@ func Dial(cfg Config) (*Client, error) {
 	r := manual.NewBuilderWithScheme("kaji")
 	state := resolver.State{}
 	for _, e := range cfg.Endpoints {
-		address := resolver.Address{Addr: e}
-		if host, _, err := net.SplitHostPort(e); err == nil {
-			address.ServerName = host
+		// gRPC takes the name to verify from here; it overrides that of the TLS configuration.
+		address := resolver.Address{Addr: e, ServerName: cfg.TLS.ServerName}
+		if address.ServerName == "" {
+			address.ServerName, _, _ = net.SplitHostPort(e)
 		}
 		state.Endpoints = append(state.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{address}})
 	}
@@ -127,7 +135,7 @@ func (c *Client) Close() error { return c.close() }
 
 func dialEndpoint(ctx context.Context, address string) (net.Conn, error) {
 	var d net.Dialer
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
 		return d.DialContext(ctx, "unix", strings.TrimPrefix(path, "//"))
 	}
 	return d.DialContext(ctx, "tcp", address)
