@@ -126,11 +126,13 @@ func (a *agent) run(ctx context.Context) error {
 	}
 
 	sight, err := a.awaitRuntime(ctx)
-	if err != nil {
-		return ctxOr(ctx, err)
+	if err == nil {
+		err = a.build(sight, recorder)
 	}
-	if err := a.build(sight, recorder); err != nil {
-		return err
+	if err != nil {
+		err = ctxOr(ctx, err)
+		cancel()
+		return errors.Join(err, srv.Serve(ctx)) // which gives the address back
 	}
 	defer a.probes.Close()
 	defer a.pods.Close()

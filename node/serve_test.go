@@ -121,6 +121,9 @@ func TestServing(t *testing.T) {
 		if _, _, _, err := w.exec(&corev1.PodExecOptions{Stdout: true}, nil); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("no command: %v", err)
 		}
+		if _, _, code, err := w.exec(&corev1.PodExecOptions{Stdout: true, Command: []string{"/none"}}, nil); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "/none") {
+			t.Errorf("a command that is not there: %d %v", code, err)
+		}
 	})
 	t.Run("who may", func(t *testing.T) {
 		for who, groups := range map[string][]string{"someone": {"people"}, identity.NodeName("other"): {identity.GroupNodes}, identity.Scheduler: {identity.GroupComponents}} {

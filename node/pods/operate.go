@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/node/observed"
 	"kaji.dev/kaji/node/pods/plan"
@@ -119,7 +121,11 @@ func (a *actor) ended(act plan.Action, key string, out outcome, givenUp bool) {
 		f = &failure{message: out.err.Error()}
 	}
 	a.state.Failures[key] = a.state.Failures[key].Again(now, f.reason, f.message, f.slow)
-	a.log.Warn("operation failed", "operation", fmt.Sprintf("%T", act)[len("plan."):], "on", key, "failures", a.state.Failures[key].Count, "error", out.err)
+	level, count := hclog.Debug, a.state.Failures[key].Count
+	if count&(count-1) == 0 { // the first, the second, the fourth, …
+		level = hclog.Warn
+	}
+	a.log.Log(level, "operation failed", "operation", fmt.Sprintf("%T", act)[len("plan."):], "on", key, "failures", count, "error", out.err)
 }
 
 // failedItself tells an operation's own failure from that of being given up.

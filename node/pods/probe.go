@@ -40,6 +40,10 @@ func (a *actor) updateProbes() {
 	for id := range s.Probes {
 		if !slices.ContainsFunc(s.Seen.Containers, func(c observed.Container) bool { return c.ID == id }) {
 			delete(s.Probes, id)
+		}
+	}
+	for id := range s.PreStopRan {
+		if !slices.ContainsFunc(s.Seen.Containers, func(c observed.Container) bool { return c.ID == id }) {
 			delete(s.PreStopRan, id)
 		}
 	}

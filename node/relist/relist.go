@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"k8s.io/utils/clock"
 
+	"kaji.dev/kaji/node/cri"
 	"kaji.dev/kaji/node/observed"
 )
 
@@ -42,6 +43,8 @@ const (
 	withEvent = 30 * time.Second // with events, in case one was lost
 	leastGap  = 50 * time.Millisecond
 	timeout   = 30 * time.Second
+	// unsupported is the wait before a runtime without events is asked again.
+	unsupported = 10 * time.Minute
 )
 
 // Lister does the listing. Make it with New; run it with Run.
@@ -236,7 +239,7 @@ func (l *Lister) list(ctx context.Context) (map[string]observed.Pod, error) {
 // follow turns the runtime's events into wakes. A runtime without events makes it
 // end; a broken stream is opened again.
 func (l *Lister) follow(ctx context.Context) {
-	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, time.Minute) {
+	for wait := time.Second; ctx.Err() == nil; wait = max(wait, min(2*wait, time.Minute)) {
 		err := l.runtime.Events(ctx, func(uid string) {
 			l.mu.Lock()
 			l.events = true
@@ -251,8 +254,11 @@ func (l *Lister) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if had {
+		switch {
+		case had:
 			wait = time.Second
+		case cri.IsUnsupported(err):
+			wait = unsupported // it may be replaced by a newer one some day
 		}
 		l.log.Debug("no events from the runtime", "error", err)
 		timer := l.clock.NewTimer(wait)

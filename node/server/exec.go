@@ -55,7 +55,7 @@ func (s *Server) Exec(stream execStream) error {
 		ContainerID: all[0].ID, Command: o.GetCommand(), TTY: o.GetTty(), Stdin: o.GetStdin(), Stdout: o.GetStdout(), Stderr: o.GetStderr(),
 	})
 	if err != nil {
-		return err
+		return apierror.FailedPrecondition(cri.Message(err)).WithCause(err)
 	}
 	return connect(stream, address, o)
 }
@@ -109,7 +109,7 @@ func connect(stream execStream, address string, o *corev1.PodExecOptions) error 
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return err
+		return apierror.FailedPrecondition("the command could not be run: " + err.Error()).WithCause(err)
 	}
 	return send(&corev1.PodExecResponse{Message: &corev1.PodExecResponse_Exit{Exit: exit}})
 }

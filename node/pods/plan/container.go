@@ -92,6 +92,21 @@ func failing(s *State, now time.Time, c *corev1.Container) *corev1.ContainerStat
 	return &corev1.ContainerStateWaiting{Reason: f.Reason, Message: f.Message}
 }
 
+// hindrance says what keeps the whole pod from coming up; "" if nothing is known.
+func hindrance(s *State) (reason, message string) {
+	if current(s) == nil {
+		if f := s.Failures[keySandbox]; f.Count > 0 {
+			return "FailedCreatePodSandBox", f.Message
+		}
+	}
+	if !s.Mounted {
+		if f := s.Failures[keyVolumes]; f.Count > 0 {
+			return "FailedMount", f.Message
+		}
+	}
+	return "", ""
+}
+
 // PullShown is how long a failed pull shows as ErrImagePull before it shows as
 // ImagePullBackOff.
 const PullShown = 2 * time.Second
@@ -124,6 +139,7 @@ func lost(s *State, c *corev1.Container, old, out *corev1.ContainerStatus, now t
 		if len(s.Pod.GetSpec().GetInitContainers()) > 0 && !initialized(s, current(s)) {
 			w.Reason = reasonInitializing
 		}
+		_, w.Message = hindrance(s)
 	}
 	out.State = &corev1.ContainerState{Waiting: w}
 }

@@ -470,3 +470,33 @@ func TestLostContainerIsStartedAgain(t *testing.T) {
 		t.Errorf("%v", st)
 	}
 }
+
+func TestWhatHindersThePodIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		fails  Action
+		reason string
+	}{{CreateSandbox{}, "FailedCreatePodSandBox"}, {MountVolumes{}, "FailedMount"}} {
+		m := newSim(one(policyAlways))
+		bad := true
+		m.fails = func(a Action) *Failure {
+			if a.Key() == c.fails.Key() && bad {
+				return &Failure{Message: "because"}
+			}
+			return nil
+		}
+		m.settle()
+		m.pass() // the failure shows in the next status
+		if w := m.status("a").GetState().GetWaiting(); w.GetReason() != "ContainerCreating" || w.GetMessage() != "because" {
+			t.Errorf("%s: %v", c.reason, w)
+		}
+		if got := condition(m.s.Published, "PodReadyToStartContainers"); c.reason == "FailedCreatePodSandBox" && (got.GetReason() != c.reason || got.GetMessage() != "because" || got.GetStatus() != "False") {
+			t.Errorf("%v", got)
+		}
+		bad = false
+		m.after(time.Second)
+		m.check(t)
+		if w := m.s.Published; !m.runs("a") || condition(w, "PodReadyToStartContainers").GetReason() != "" {
+			t.Errorf("%s: %v", c.reason, w)
+		}
+	}
+}

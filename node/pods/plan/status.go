@@ -190,7 +190,11 @@ func conditions(s *State, st *corev1.PodStatus, now time.Time) {
 	}
 	box := current(s)
 	boxed := box != nil && box.Inspected && (len(box.IPs) > 0 || box.HostNetwork || s.Pod.GetSpec().GetHostNetwork())
-	set(condReadyToStart, boxed, "", "")
+	hindered, cause := "", ""
+	if !boxed && !over && !Deleted(s) {
+		hindered, cause = hindrance(s)
+	}
+	set(condReadyToStart, boxed, hindered, cause)
 
 	switch in := initialized(s, box) || everRan(st); {
 	case in && over && st.GetPhase() == PhaseSucceeded:
