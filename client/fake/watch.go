@@ -86,8 +86,8 @@ func (w *stream) SendMsg(m any) error {
 	w.after, w.err = strconv.ParseInt(version, 10, 64)
 	if w.err != nil {
 		w.err = apierror.BadRequest("resourceVersion " + strconv.Quote(version) + " is no number")
-	} else if w.after < w.server.compacted {
-		w.err = apierror.Expired("too old resource version: " + version)
+	} else if w.after < w.server.compacted || w.after > w.server.revision {
+		w.err = apierror.Expired("resource version " + version + " is too old, or of another history")
 	}
 	return nil
 }

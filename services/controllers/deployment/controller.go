@@ -37,9 +37,9 @@ type controller struct {
 	now         func() time.Time
 
 	mu sync.Mutex
-	// written is, by uid of a deployment, the revision of the last write to one of its replica sets. Decisions weigh all sets
-	// against each other, so they wait until the cache of sets has reached it.
-	written map[string]int64
+	// written is, by uid of a deployment, the last write to one of its replica sets. Decisions weigh all sets against each
+	// other, so they wait until the cache of sets shows it.
+	written map[string]*runtime.Barrier
 }
 
 // Add adds the controller to a scope.
@@ -50,7 +50,7 @@ func Add(s *runtime.Scope) {
 		pods:        runtime.Informer[*corev1.Pod](s),
 		events:      s.Recorder("deployment-controller"),
 		now:         time.Now,
-		written:     map[string]int64{},
+		written:     map[string]*runtime.Barrier{},
 	}
 	owner.AddIndexes(c.sets)
 	owner.AddIndexes(c.pods)
@@ -81,8 +81,8 @@ func (c *controller) reconcile(ctx context.Context, key runtime.Key) (runtime.Re
 		// Validation keeps both out; an empty selector would take every replica set of the namespace.
 		return runtime.Result{}, nil
 	}
-	if c.sets.Revision() < c.lastWrite(d) {
-		return runtime.Result{RequeueAfter: staleWait}, nil
+	if ok, err := c.upToDate(ctx, d); err != nil || !ok {
+		return runtime.Result{RequeueAfter: staleWait}, err
 	}
 	sets, err := owner.Claim(ctx, c.sets, d, matches, func(ctx context.Context) (kind.Object, error) {
 		return c.deployments.Resource().Get(ctx, key.Namespace, key.Name)
@@ -120,18 +120,38 @@ func (c *controller) oldPods(r rollout) bool {
 	return false
 }
 
-func (c *controller) lastWrite(d *appsv1.Deployment) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.written[d.GetMetadata().GetUid()]
+// upToDate tells whether the cache of replica sets shows what was written for the deployment.
+func (c *controller) upToDate(ctx context.Context, d *appsv1.Deployment) (bool, error) {
+	revision, written := c.sets.Revision(), c.barrier(d)
+	if !written.Doubtful(revision, c.now()) {
+		return written.Passed(revision), nil
+	}
+	sets, _, err := c.sets.Resource().List(ctx, d.GetMetadata().GetNamespace(), nil)
+	if err != nil {
+		return false, err
+	}
+	written.Reset()
+	for _, rs := range sets {
+		if owner.ControllerUID(rs) == d.GetMetadata().GetUid() {
+			written.Raise(rs, c.now())
+		}
+	}
+	return written.Passed(c.sets.Revision()), nil
 }
 
-func (c *controller) noteWrite(d *appsv1.Deployment, rs *appsv1.ReplicaSet) {
-	revision := revisionNumber(rs)
+// barrier is the deployment's; its key has one worker at a time, so only the map needs the lock.
+func (c *controller) barrier(d *appsv1.Deployment) *runtime.Barrier {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	uid := d.GetMetadata().GetUid()
-	c.written[uid] = max(c.written[uid], revision)
+	if c.written[uid] == nil {
+		c.written[uid] = &runtime.Barrier{}
+	}
+	return c.written[uid]
+}
+
+func (c *controller) noteWrite(d *appsv1.Deployment, rs *appsv1.ReplicaSet) {
+	c.barrier(d).Raise(rs, c.now())
 }
 
 func (c *controller) forget(d *appsv1.Deployment) {

@@ -3,7 +3,6 @@ package deployment
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
@@ -242,12 +241,4 @@ func (p *pass) report(ctx context.Context) (time.Duration, error) {
 	d.Status = s
 	_, err := p.controller.deployments.Resource().UpdateStatus(ctx, d)
 	return wait, err
-}
-
-func revisionNumber(rs *appsv1.ReplicaSet) int64 {
-	n, err := strconv.ParseInt(rs.GetMetadata().GetResourceVersion(), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }

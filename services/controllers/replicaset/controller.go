@@ -81,12 +81,12 @@ func (c *controller) reconcile(ctx context.Context, key runtime.Key) (runtime.Re
 		return runtime.Result{}, nil
 	}
 	written := c.memory.of(rs.GetMetadata().GetUid())
-	if written.uncertain {
+	if written.uncertain || written.created.Doubtful(c.pods.Revision(), c.now()) {
 		if err := c.look(ctx, rs, written); err != nil {
 			return runtime.Result{}, err
 		}
 	}
-	stale := c.pods.Revision() < written.created
+	stale := !written.created.Passed(c.pods.Revision())
 	pods, err := owner.Claim(ctx, c.pods, rs, matches, func(ctx context.Context) (kind.Object, error) {
 		return c.sets.Resource().Get(ctx, key.Namespace, key.Name)
 	})
@@ -108,15 +108,17 @@ func (c *controller) reconcile(ctx context.Context, key runtime.Key) (runtime.Re
 	return runtime.Result{RequeueAfter: wait}, err
 }
 
-// look waits for the cache to hold what may have been created by a call whose outcome is unknown.
+// look asks the API which pods there are, for the cache to be compared with: after a call whose outcome is unknown, and when the cache
+// does not come to show what was created.
 func (c *controller) look(ctx context.Context, rs *appsv1.ReplicaSet, written *writes) error {
 	pods, _, err := c.pods.Resource().List(ctx, rs.GetMetadata().GetNamespace(), nil)
 	if err != nil {
 		return err
 	}
+	written.created.Reset()
 	for _, p := range pods {
 		if owner.ControllerUID(p) == rs.GetMetadata().GetUid() {
-			written.noteCreated(p)
+			written.created.Raise(p, c.now())
 		}
 	}
 	written.uncertain = false
@@ -161,7 +163,7 @@ func (c *controller) create(ctx context.Context, rs *appsv1.ReplicaSet, n int, w
 			return err
 		}
 		mu.Lock()
-		written.noteCreated(pod)
+		written.created.Raise(pod, c.now())
 		mu.Unlock()
 		c.events.Eventf(rs, events.Normal, "SuccessfulCreate", "Created pod: %s", pod.GetMetadata().GetName())
 		return nil

@@ -285,3 +285,26 @@ func TestNeverTooMany(t *testing.T) {
 		}
 	})
 }
+
+// The store is begun anew from a backup: revisions that the controller remembers do not come again, and it goes on all the same.
+func TestRevisionsThatGoBack(t *testing.T) {
+	harness.Run(t, func(w *harness.World) {
+		w.Start(Add)
+		harness.Create(w, newSet("web", 3))
+		w.Settle(time.Second)
+		backup := w.Server.Backup()
+		harness.Edit(w, "default", "web", func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = proto.Int32(100) })
+		w.Settle(time.Second)
+		w.Server.Restore(backup)
+		w.Settle(time.Second)
+		harness.Edit(w, "default", "web", func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = proto.Int32(6) })
+		w.Settle(time.Second)
+		if active(w) != 3 {
+			t.Errorf("%d pods at once: it did not wait for what it had written", active(w))
+		}
+		w.Settle(2 * time.Minute)
+		if active(w) != 6 {
+			t.Errorf("%d pods in the end", active(w))
+		}
+	})
+}

@@ -1,12 +1,12 @@
 package replicaset
 
 import (
-	"strconv"
 	"sync"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 
 	"kaji.dev/kaji/services/controllers/podstate"
+	"kaji.dev/kaji/services/controllers/runtime"
 )
 
 // memory is what the controller did that its cache of pods may not show yet. With it, a stale cache makes neither a double nor
@@ -18,7 +18,7 @@ type memory struct {
 }
 
 type writes struct {
-	created   int64           // revision of the last pod created; the cache must have reached it
+	created   runtime.Barrier // the last pod created
 	uncertain bool            // a creation may or may not have taken effect
 	deleted   map[string]bool // uids of pods whose deletion was accepted, until the cache shows it
 }
@@ -40,13 +40,6 @@ func (m *memory) forget(uid string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.sets, uid)
-}
-
-// noteCreated remembers a pod as it was stored.
-func (w *writes) noteCreated(p *corev1.Pod) {
-	if revision, err := strconv.ParseInt(p.GetMetadata().GetResourceVersion(), 10, 64); err == nil {
-		w.created = max(w.created, revision)
-	}
 }
 
 // settle forgets deletions that the pods show.
