@@ -22,8 +22,8 @@ func TestGeneratedNamesAreLabels(t *testing.T) {
 			t.Fatalf("%q became %q", prefix, name)
 		}
 	})
-	if generateName("a-") == generateName("a-") {
-		t.Error("two names are equal")
+	if a, b := generateName("a-"), generateName("a-"); a == b {
+		t.Errorf("two names are equal: %s", a)
 	}
 }
 
