@@ -164,7 +164,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.log.Info("serving", "address", s.Addr().String())
 	failed := make(chan error, 2)
 	go func() { failed <- s.grpc.Serve(s.listener) }()
-	web := &http.Server{Handler: metricsHandler(s.cfg.Metrics), TLSConfig: s.cfg.TLS.Clone(), ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: metricsHandler(s.cfg.Metrics), TLSConfig: s.metricsTLS(), ReadHeaderTimeout: 10 * time.Second}
 	if s.metrics != nil {
 		go func() {
 			if err := web.ServeTLS(s.metrics, "", ""); !errors.Is(err, http.ErrServerClosed) {
@@ -180,6 +180,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	web.Close()
 	s.drain()
 	return err
+}
+
+// metricsTLS demands a certificate even where the calls do not: metrics are for nobody who proved no identity.
+func (s *Server) metricsTLS() *tls.Config {
+	c := s.cfg.TLS.Clone()
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	return c
 }
 
 func (s *Server) drain() {

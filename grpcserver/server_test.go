@@ -28,6 +28,15 @@ type fixture struct {
 
 func start(t *testing.T, unary grpc.UnaryServerInterceptor) *fixture {
 	t.Helper()
+	return startWith(t, func(c *grpcserver.Config) {
+		if unary != nil {
+			c.Unary = append(c.Unary, unary)
+		}
+	})
+}
+
+func startWith(t *testing.T, change func(*grpcserver.Config)) *fixture {
+	t.Helper()
 	ca, err := identity.NewCA("test")
 	if err != nil {
 		t.Fatal(err)
@@ -48,9 +57,7 @@ func start(t *testing.T, unary grpc.UnaryServerInterceptor) *fixture {
 		t.Fatal(err)
 	}
 	cfg := grpcserver.Config{Address: "127.0.0.1:0", TLS: st, MetricsAddress: "127.0.0.1:0"}
-	if unary != nil {
-		cfg.Unary = append(cfg.Unary, unary)
-	}
+	change(&cfg)
 	s, err := grpcserver.New(cfg, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +128,8 @@ func TestClientsWithoutCertificateAreTurnedAway(t *testing.T) {
 }
 
 func TestMetricsNeedACertificateToo(t *testing.T) {
-	f := start(t, nil)
+	// As the API server, whose calls are open to nodes that have no certificate yet.
+	f := startWith(t, func(c *grpcserver.Config) { c.TLS.ClientAuth = tls.VerifyClientCertIfGiven })
 	defer f.stop()
 	if err := f.check(t); err != nil {
 		t.Fatal(err)

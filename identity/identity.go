@@ -37,6 +37,11 @@ func StoreName(id string) string { return storePrefix + id }
 // NodeName is the name of a node's agent.
 func NodeName(node string) string { return nodePrefix + node }
 
+// NodeHost is the DNS name that a node's certificate serves under, whatever address its agent has. It is no
+// name that any other server has: a node chooses its own name when it joins, and one called 127.0.0.1 or
+// kaji-apiserver would otherwise hold a certificate with which it could pass for an API server.
+func NodeHost(node string) string { return node + ".nodes.kaji.internal" }
+
 // Identity is who a peer is.
 type Identity struct {
 	// Name is the common name of its certificate.

@@ -192,7 +192,7 @@ func (c *Config) identities() []certificate {
 		out = append(out, certificate{id, identity.Request{Name: identity.StoreName(id), Groups: []string{identity.GroupStores}, Hosts: c.hosts("kaji-store", id)}})
 	}
 	for _, n := range c.NodeNames() {
-		out = append(out, certificate{n, identity.Request{Name: identity.NodeName(n), Groups: []string{identity.GroupNodes}, Hosts: c.hosts(n)}})
+		out = append(out, certificate{n, identity.Request{Name: identity.NodeName(n), Groups: []string{identity.GroupNodes}, Hosts: []string{identity.NodeHost(n)}}})
 	}
 	return out
 }

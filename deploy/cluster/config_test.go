@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/x509"
 	"net"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func TestIdentitiesSayWhoTheyAre(t *testing.T) {
 	if err := c.Init(); err != nil {
 		t.Fatal(err)
 	}
-	who := func(name string) identity.Identity {
+	certificate := func(name string) *x509.Certificate {
 		b, err := os.ReadFile(c.Files(name).Cert)
 		if err != nil {
 			t.Fatal(err)
@@ -99,8 +100,9 @@ func TestIdentitiesSayWhoTheyAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return identity.FromCertificate(cert)
+		return cert
 	}
+	who := func(name string) identity.Identity { return identity.FromCertificate(certificate(name)) }
 	if n, ok := who("node-1").Node(); !ok || n != "node-1" {
 		t.Error(who("node-1"))
 	}
@@ -109,6 +111,12 @@ func TestIdentitiesSayWhoTheyAre(t *testing.T) {
 	}
 	if !who("admin").InGroup(identity.GroupMasters) || who("apiserver").InGroup(identity.GroupMasters) {
 		t.Error("the wrong ones are masters")
+	}
+	if err := certificate("apiserver").VerifyHostname("127.0.0.1"); err != nil {
+		t.Error(err)
+	}
+	if certificate("node-1").VerifyHostname("127.0.0.1") == nil {
+		t.Error("a node could pass for an API server")
 	}
 	if info, err := os.Stat(filepath.Join(c.PKIDir(), "node-1.key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("node-1.key: %v %v", info, err)

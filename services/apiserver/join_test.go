@@ -84,6 +84,24 @@ func TestANodeJoins(t *testing.T) {
 	}
 }
 
+// A token makes nodes, whatever they call themselves, and no servers.
+func TestANodeCannotPassForAnotherServer(t *testing.T) {
+	s := apitest.Start(t, nil)
+	token := check(apiv1.NewJoinServiceClient(s.Client().Conn()).CreateToken(t.Context(), &apiv1.CreateTokenRequest{}))(t).GetToken()
+	join := apiv1.NewJoinServiceClient(stranger(t, s, s.CA.Hash()).Conn())
+	for _, name := range []string{"127.0.0.1", "localhost", "kaji-apiserver", "kaji-store"} {
+		csr, _ := request(t, identity.NodeName(name), identity.GroupNodes)
+		joined := check(join.Join(t.Context(), &apiv1.JoinRequest{Token: token, NodeName: name, Csr: csr}))(t)
+		cert := check(identity.ParseCertificate(joined.GetCertificatePem()))(t)
+		if cert.VerifyHostname(name) == nil {
+			t.Errorf("a node serves as %s", name)
+		}
+		if err := cert.VerifyHostname(identity.NodeHost(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func clientTLS(t *testing.T, f identity.Files) *tls.Config {
 	t.Helper()
 	return check(identity.ClientTLS(f, ""))(t)

@@ -97,7 +97,7 @@ func startAgent(t *testing.T, s *apitest.Server, who identity.Identity, hosts ..
 func TestLogsAndExecReachTheNode(t *testing.T) {
 	s := apitest.Start(t, nil)
 	ctx := t.Context()
-	address := startAgent(t, s, identity.Identity{Name: identity.NodeName("n1"), Groups: []string{identity.GroupNodes}}, "n1")
+	address := startAgent(t, s, identity.Identity{Name: identity.NodeName("n1"), Groups: []string{identity.GroupNodes}}, identity.NodeHost("n1"))
 	check(client.Of[*corev1.Node](s.Client()).Create(ctx, &corev1.Node{
 		Metadata: &metav1.ObjectMeta{Name: "n1"},
 		Status: &corev1.NodeStatus{
@@ -192,7 +192,7 @@ func TestLogsAndExecReachTheNode(t *testing.T) {
 func TestAnotherNodesCertificateIsRefused(t *testing.T) {
 	s := apitest.Start(t, nil)
 	ctx := t.Context()
-	address := startAgent(t, s, identity.Identity{Name: identity.NodeName("n2"), Groups: []string{identity.GroupNodes}}, "n2")
+	address := startAgent(t, s, identity.Identity{Name: identity.NodeName("n2"), Groups: []string{identity.GroupNodes}}, identity.NodeHost("n2"))
 	check(client.Of[*corev1.Node](s.Client()).Create(ctx, &corev1.Node{
 		Metadata: &metav1.ObjectMeta{Name: "n1"},
 		Status: &corev1.NodeStatus{

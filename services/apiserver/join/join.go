@@ -157,7 +157,7 @@ func (s *Service) sign(der []byte, node string) ([]byte, error) {
 		return nil, apierror.BadRequest("the certificate request cannot be read: "+err.Error(),
 			apierror.FieldViolation{Field: "csr", Description: err.Error(), Reason: "FieldValueInvalid"})
 	}
-	want := identity.Request{Name: identity.NodeName(node), Groups: []string{identity.GroupNodes}, Hosts: []string{node}}
+	want := identity.Request{Name: identity.NodeName(node), Groups: []string{identity.GroupNodes}, Hosts: []string{identity.NodeHost(node)}}
 	if csr.Subject.CommonName != want.Name || !slices.Equal(csr.Subject.Organization, want.Groups) {
 		return nil, apierror.Forbidden(fmt.Sprintf("the certificate request is for CN=%s, O=%v; node %q gets one for CN=%s, O=%v only",
 			csr.Subject.CommonName, csr.Subject.Organization, node, want.Name, want.Groups))

@@ -18,6 +18,7 @@ import (
 	agentv1 "kaji.dev/kaji/gen/kaji/agent/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
 )
 
@@ -205,7 +206,7 @@ func (n *Nodes) find(ctx context.Context, namespace, name, uid, container string
 		return nil, err
 	}
 	conn, err := grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(credentials.NewTLS(n.TLS(pod.GetSpec().GetNodeName()))))
+		grpc.WithTransportCredentials(credentials.NewTLS(n.TLS(identity.NodeHost(pod.GetSpec().GetNodeName())))))
 	if err != nil {
 		return nil, apierror.Internal(err)
 	}
