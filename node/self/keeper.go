@@ -155,6 +155,9 @@ func (k *Keeper) pass(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
+	if err := k.reread(ctx); err != nil {
+		return err
+	}
 	if k.node == nil {
 		if k.node, err = k.register(ctx, sight); err != nil {
 			return err
@@ -184,6 +187,23 @@ func (k *Keeper) pass(ctx context.Context) error {
 	}
 	k.node, k.written = written, k.clock.Now()
 	return nil
+}
+
+// reread takes in what others have written. The node controller writes that nothing is known of a node that was
+// silent; only a comparison with that shows that there is something to say.
+func (k *Keeper) reread(ctx context.Context) error {
+	if k.node == nil {
+		return nil
+	}
+	have, err := k.nodes.Get(ctx, "", k.cfg.Name)
+	if apierror.IsNotFound(err) {
+		k.node = nil
+		return nil
+	}
+	if err == nil {
+		k.node = have
+	}
+	return err
 }
 
 // register makes the node, or takes over the one that is there, with its labels.

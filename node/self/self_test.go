@@ -174,6 +174,19 @@ func TestKeeper(t *testing.T) {
 	if _, err := nodes.Update(ctx, now); err != nil {
 		t.Fatal(err)
 	}
+	// The node controller gave the node up while its agent stood still.
+	if now, err = nodes.Get(ctx, "", "n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, cond := range now.Status.Conditions {
+		cond.Status, cond.Reason = "Unknown", "NodeStatusUnknown"
+	}
+	if _, err := nodes.UpdateStatus(ctx, now); err != nil {
+		t.Fatal(err)
+	}
+	ready("Unknown")
+	k.Poke()
+	ready("True")
 	bad := cri.Health{}
 	bad.Runtime.OK = true
 	rt.SetHealth(bad)
