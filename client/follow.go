@@ -19,6 +19,8 @@ const (
 	followBase = 50 * time.Millisecond
 	followMost = 10 * time.Second
 	steady     = 5 * time.Second
+	// unreachedMost is how often in a row a revision may be unknown to the servers before it is given up.
+	unreachedMost = 5
 )
 
 // Watches end after 5 to 10 minutes, so that a server that was restarted gets its share of them again.
@@ -31,7 +33,7 @@ const (
 // follow lists and watches until ctx ends.
 func (i *Informer[T]) follow(ctx context.Context) {
 	backoff := retry{base: followBase, most: followMost}
-	failures := 0
+	failures, unreached := 0, 0
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := i.listAndWatch(ctx)
@@ -39,15 +41,25 @@ func (i *Informer[T]) follow(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > steady {
-			failures = 0
+			failures, unreached = 0, 0
 		}
 		failures++
+		// Servers that do not know the revision yet answer with Timeout. When it stays so, it is of another history: the
+		// store was begun anew from a backup.
+		if apierror.ReasonOf(err) == apierror.ReasonTimeout {
+			unreached++
+		} else {
+			unreached = 0
+		}
 		switch {
 		case err == nil || errors.Is(err, io.EOF):
 			i.log.Trace("watch ended", "revision", i.revision)
 		case apierror.IsExpired(err):
 			i.log.Info("revision expired, listing again", "revision", i.revision)
 			i.revision = ""
+		case unreached >= unreachedMost:
+			i.log.Warn("no server reaches the revision, listing again", "error", err, "revision", i.revision)
+			i.revision, unreached = "", 0
 		default:
 			i.log.Warn("watch failed", "error", err, "revision", i.revision, "attempt", failures)
 		}

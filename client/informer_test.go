@@ -11,6 +11,7 @@ import (
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
+	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
 	"kaji.dev/kaji/client/fake"
 	"kaji.dev/kaji/kind"
@@ -256,6 +257,28 @@ func TestInformerResumesFromBookmark(t *testing.T) {
 	if lists != 0 {
 		t.Errorf("listed %d times although the revision was known", lists)
 	}
+}
+
+// No server reaches the revision: it belongs to a history that is gone.
+func TestInformerGivesUpOnUnknownRevisions(t *testing.T) {
+	h := start(t, client.InformerOptions{}, configMap("a", "0"))
+	h.ledger.await(h.ctx, t, "told of a", func() bool { return len(h.ledger.live) == 1 })
+	var mu sync.Mutex
+	refused := h.informer.Revision()
+	h.server.Intercept(func(_ context.Context, c fake.Call) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if c.Verb == metav1.Verb_VERB_LIST {
+			refused = 0
+		}
+		if c.Verb == metav1.Verb_VERB_WATCH && refused != 0 {
+			return &apierror.Error{Reason: apierror.ReasonTimeout, Message: "larger than any seen here"}
+		}
+		return nil
+	})
+	h.server.BreakWatches()
+	h.create(t, "b", "0")
+	h.ledger.await(h.ctx, t, "told of b", func() bool { return len(h.ledger.live) == 2 })
 }
 
 func TestInformerTellsLateHandlers(t *testing.T) {
