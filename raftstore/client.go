@@ -47,8 +47,13 @@ type Client struct {
 	mu sync.Mutex
 	// addresses are the endpoints, and what members said of each other's addresses.
 	addresses []string
-	// current is where requests go.
-	current string
+	// current is where requests go, leader the last address that said it leads.
+	current, leader string
+	// term is the term of leader. Who claims an earlier one has been deposed and does not know it yet.
+	term uint64
+	// led ends when another leader is found: writes that still wait for the one before it are given up.
+	led   context.Context
+	leave context.CancelFunc
 
 	// lost asks for another look at who leads.
 	lost   chan struct{}
@@ -60,7 +65,7 @@ var _ Store = (*Client)(nil)
 
 const (
 	// leaderLook is how often a client looks who leads when nothing goes wrong.
-	leaderLook = 5 * time.Second
+	leaderLook = 3 * time.Second
 	// firstPause and lastPause bound the time between two tries.
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
@@ -78,6 +83,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		cfg: cfg, peers: newPeers(cfg.TLS), cancel: cancel,
 		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
 	}
+	c.led, c.leave = context.WithCancel(ctx)
 	c.done.Go(func() { c.followLeader(ctx) })
 	return c, nil
 }
@@ -91,22 +97,26 @@ func (c *Client) Close() {
 
 // followLeader keeps current at the leader.
 func (c *Client) followLeader(ctx context.Context) {
-	tick := time.NewTicker(leaderLook)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		c.findLeader(ctx)
 		select {
-		case <-tick.C:
+		case <-timer.C:
 		case <-c.lost:
 		case <-ctx.Done():
 			return
 		}
+		again := leaderLook
+		if !c.findLeader(ctx) {
+			again = leaderLook / 10 // There is none, or none that can be reached.
+		}
+		timer.Reset(again/2 + rand.N(again))
 	}
 }
 
 // findLeader asks members who leads, and makes the leader current once it has said so itself: what
 // others call it by may not be an address that works from here.
-func (c *Client) findLeader(ctx context.Context) {
+func (c *Client) findLeader(ctx context.Context) bool {
 	c.mu.Lock()
 	ask := append([]string{c.current}, c.addresses...)
 	c.mu.Unlock()
@@ -122,12 +132,8 @@ func (c *Client) findLeader(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		if st.LeaderId != "" && st.LeaderId == st.MemberId {
-			c.mu.Lock()
-			c.current = address
-			c.learn(st.Members)
-			c.mu.Unlock()
-			return
+		if st.LeaderId != "" && st.LeaderId == st.MemberId && c.found(ctx, address, st) {
+			return true
 		}
 		for _, m := range st.Members {
 			if m.Id == st.LeaderId {
@@ -135,6 +141,44 @@ func (c *Client) findLeader(ctx context.Context) {
 			}
 		}
 	}
+	return false
+}
+
+// found takes over who leads, by its own word.
+func (c *Client) found(ctx context.Context, leader string, st *storev1.StatusResponse) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st.Term < c.term {
+		return false
+	}
+	c.current, c.term = leader, st.Term
+	c.learn(st.Members)
+	if c.leader != leader {
+		c.leader = leader
+		c.leave()
+		c.led, c.leave = context.WithCancel(ctx)
+	}
+	return true
+}
+
+// giveUp ends the context of a write to the leader when another is found: one that hangs would keep the write for as
+// long as its connection seems to live. Members that do not lead look after what they forward themselves. stop
+// must be called when the write is done.
+func (c *Client) giveUp(address string, cancel context.CancelFunc) (stop func() bool) {
+	c.mu.Lock()
+	led, leader := c.led, c.leader
+	c.mu.Unlock()
+	if leader != address && leader != "" {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(led, func() {
+		c.mu.Lock()
+		stays := c.leader == address
+		c.mu.Unlock()
+		if !stays {
+			cancel()
+		}
+	})
 }
 
 // learn adds addresses of members and drops those of members that are gone. Called with mu held.
@@ -196,7 +240,7 @@ func retry[R any](ctx context.Context, c *Client, write bool, call func(context.
 		if err != nil {
 			return none, err
 		}
-		r, err := attempt(ctx, c, client, write, call)
+		r, err := attempt(ctx, c, address, client, write, call)
 		if !errors.Is(err, ErrUnavailable) {
 			if errors.Is(err, ErrOutcomeUnknown) {
 				c.failed(address)
@@ -213,13 +257,16 @@ func retry[R any](ctx context.Context, c *Client, write bool, call func(context.
 	}
 }
 
-func attempt[R any](ctx context.Context, c *Client, client storev1.StoreServiceClient, write bool, call func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+func attempt[R any](ctx context.Context, c *Client, address string, client storev1.StoreServiceClient, write bool, call func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
 	callCtx, sent := watchSending(ctx)
-	if !write {
-		var cancel context.CancelFunc
+	var cancel context.CancelFunc
+	if write {
+		callCtx, cancel = context.WithCancel(callCtx)
+		defer c.giveUp(address, cancel)()
+	} else {
 		callCtx, cancel = context.WithTimeout(callCtx, c.cfg.AttemptTimeout)
-		defer cancel()
 	}
+	defer cancel()
 	r, err := call(callCtx, client)
 	return r, fromStatus(ctx, err, sent.Load(), write)
 }

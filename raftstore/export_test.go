@@ -35,8 +35,9 @@ func (m *Member) NextLeaderChange() <-chan struct{} { return m.leaderChanged.nex
 func NewPinned(cfg ClientConfig) *Client {
 	setDefault(&cfg.Patience, time.Second)
 	setDefault(&cfg.AttemptTimeout, 2*time.Second)
+	led, leave := context.WithCancel(context.Background())
 	return &Client{
-		cfg: cfg, peers: newPeers(cfg.TLS), cancel: func() {},
+		cfg: cfg, peers: newPeers(cfg.TLS), cancel: leave, led: led, leave: leave,
 		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
 	}
 }

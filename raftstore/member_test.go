@@ -112,7 +112,7 @@ func TestSnapshotCatchesUpFollower(t *testing.T) {
 	c.kill(away)
 	var rev int64
 	for i := range 50 {
-		rev = c.put(c.leader(), "k", fmt.Sprint(i))
+		c.put(c.leader(), "k", fmt.Sprint(i))
 	}
 	for _, nd := range c.nodes {
 		if nd != away {

@@ -189,6 +189,36 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 	appended.check(admin)
 }
 
+// TestFrozenLeaderHoldsNobodyUp: a write that waits for a leader which hangs, without its connection breaking, is given up
+// once another leads.
+func TestFrozenLeaderHoldsNobodyUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	c, members := startProcesses(t, 3)
+	client := c.client()
+	c.put(client, "ready", "1")
+	frozen := c.leadingProcess(client, members)
+	frozen.signal(syscall.SIGSTOP)
+	begin := time.Now()
+	for {
+		_, err := client.Txn(timeout(t), putReq("k", "1"))
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, raftstore.ErrOutcomeUnknown) {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(begin); took > 12*time.Second {
+		t.Errorf("writes stood still for %s", took)
+	}
+	frozen.signal(syscall.SIGCONT)
+	if got := c.get(client, "k"); got != "1" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // leadingProcess finds the process that leads.
 func (c *cluster) leadingProcess(admin *raftstore.Client, members []*process) *process {
 	c.Helper()
