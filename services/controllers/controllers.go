@@ -129,6 +129,8 @@ func contend(ctx context.Context, c *client.Client, cfg Config, host string, met
 			return err
 		}
 		err = elector.Run(ctx, func(ctx context.Context) error {
+			metrics.Leading(true)
+			defer metrics.Leading(false)
 			scope := runtime.NewScope(c, host, metrics, log)
 			addAll(scope, cfg)
 			return scope.Run(ctx)

@@ -12,6 +12,7 @@ type Metrics struct {
 	total   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
 	panics  *prometheus.CounterVec
+	leading prometheus.Gauge
 	depth   *prometheus.Desc
 
 	mu     sync.Mutex
@@ -31,10 +32,13 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kaji_controller_panics_total", Help: "Panics in Reconcile that were turned into errors.",
 		}, []string{"controller"}),
+		leading: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "kaji_controllers_leading", Help: "1 while this process leads and its controllers run.",
+		}),
 		depth:  prometheus.NewDesc("kaji_controller_queue_depth", "Keys that wait to be worked on.", []string{"controller"}, nil),
 		depths: map[string]func() int{},
 	}
-	for _, c := range []prometheus.Collector{m.total, m.seconds, m.panics, m} {
+	for _, c := range []prometheus.Collector{m.total, m.seconds, m.panics, m.leading, m} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -51,6 +55,17 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	defer m.mu.Unlock()
 	for name, depth := range m.depths {
 		out <- prometheus.MustNewConstMetric(m.depth, prometheus.GaugeValue, float64(depth()), name)
+	}
+}
+
+// Leading notes whether this process leads.
+func (m *Metrics) Leading(leading bool) {
+	switch {
+	case m == nil:
+	case leading:
+		m.leading.Set(1)
+	default:
+		m.leading.Set(0)
 	}
 }
 
