@@ -299,7 +299,7 @@ func TestRevisionsThatGoBack(t *testing.T) {
 		w.Settle(time.Second)
 		harness.Edit(w, "default", "web", func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = proto.Int32(6) })
 		w.Settle(time.Second)
-		if active(w) != 3 {
+		if active(w) > 3 {
 			t.Errorf("%d pods at once: it did not wait for what it had written", active(w))
 		}
 		w.Settle(2 * time.Minute)
