@@ -2,6 +2,8 @@ package apiserver_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -20,6 +22,26 @@ const (
 
 	strategicType = metav1.PatchType_PATCH_TYPE_STRATEGIC
 )
+
+// Forty copies of an object into itself would be an object of a trillion times its size.
+func TestAPatchCannotGrowWithoutBound(t *testing.T) {
+	s := apitest.Start(t, nil)
+	deployments := client.Of[*appsv1.Deployment](s.Client())
+	check(deployments.Create(t.Context(), newDeployment("web", 2)))(t)
+	var copies []string
+	for i := range 40 {
+		copies = append(copies, fmt.Sprintf(`{"op":"copy","from":"/metadata","path":"/metadata/copy%d"}`, i))
+	}
+	for what, patch := range map[string]string{
+		"copies":     "[" + strings.Join(copies, ",") + "]",
+		"operations": "[" + strings.TrimSuffix(strings.Repeat(`{"op":"test","path":"/spec/replicas","value":2},`, 10_001), ",") + "]",
+	} {
+		_, err := deployments.Patch(t.Context(), "default", "web", jsonType, []byte(patch), "")
+		if apierror.ReasonOf(err) != apierror.ReasonBadRequest {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
 
 func TestPatch(t *testing.T) {
 	s := apitest.Start(t, nil)
