@@ -25,16 +25,23 @@ func containerOf(p *corev1.Pod, name string) *corev1.ContainerStatus {
 func TestRestartedAgentAdoptsItsPods(t *testing.T) {
 	w := newWorld(t, "adopts")
 	stop := w.start()
-	w.create(pod("web", sleeper, func(p *corev1.Pod) {
-		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 3, SuccessThreshold: 1,
-			Handler: &corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}}
+	w.create(pod("web", "httpd -p 8080; "+sleeper, func(p *corev1.Pod) {
+		at := &metav1.IntOrString{IntVal: 8080}
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, SuccessThreshold: 1,
+			Handler: &corev1.ProbeHandler{TcpSocket: &corev1.TCPSocketAction{Port: at}}}
+		p.Spec.Containers[0].LivenessProbe = &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, SuccessThreshold: 1, InitialDelaySeconds: 1,
+			Handler: &corev1.ProbeHandler{TcpSocket: &corev1.TCPSocketAction{Port: at}}}
 	}))
 	before := w.await("web", "running", isRunning)
 	stop()
 	// While no agent runs, a pod is deleted and another is made.
 	unready := false
 	w.start()
-	w.create(pod("next", sleeper))
+	// Its own probe makes it ready when the first one's has had its turns.
+	w.create(pod("next", sleeper, func(p *corev1.Pod) {
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, SuccessThreshold: 1, InitialDelaySeconds: 3,
+			Handler: &corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}}
+	}))
 	w.await("next", "running", isRunning)
 	after := w.await("web", "running", func(p *corev1.Pod) bool {
 		unready = unready || !isRunning(p)
@@ -219,7 +226,11 @@ func TestRuntimeRestart(t *testing.T) {
 	if err := machine.Up(); err != nil {
 		t.Fatal(err)
 	}
-	w.create(pod("next", sleeper))
+	// Its own probe makes it ready when the first one's has had its turns.
+	w.create(pod("next", sleeper, func(p *corev1.Pod) {
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, SuccessThreshold: 1, InitialDelaySeconds: 3,
+			Handler: &corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}}
+	}))
 	w.await("next", "running", isRunning)
 	after := w.await("web", "running", isRunning)
 	if a, b := containerOf(before, "main"), containerOf(after, "main"); a.GetContainerId() != b.GetContainerId() || b.GetRestartCount() != 0 {

@@ -170,7 +170,7 @@ func (a *actor) step() time.Time {
 		a.beginStop(now)
 	}
 	p := plan.Make(s, now)
-	if !a.frozen {
+	if !a.frozen && !p.Blind {
 		a.publish(now)
 		a.frozen = p.Freeze
 	}

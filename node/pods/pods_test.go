@@ -236,7 +236,9 @@ func faults(t *testing.T, seed uint64) {
 				{Name: "i", Image: "image:1", Command: []string{"sh", "-c", "exit 0"}},
 				{Name: "s", Image: "image:2", Command: []string{"sh", "-c", "sleep"}, RestartPolicy: &always},
 			}
-			p.Spec.Containers = append(p.Spec.Containers, &corev1.Container{Name: "b", Image: "image:2", Command: []string{"sh", "-c", "sleep"}})
+			p.Spec.Containers = append(p.Spec.Containers, &corev1.Container{Name: "b", Image: "image:2", Command: []string{"sh", "-c", "sleep"},
+				ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, SuccessThreshold: 1,
+					Handler: &corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}}})
 		}))
 	}
 	for _, p := range pods {
@@ -299,5 +301,30 @@ func (w *world) once(t *testing.T) {
 			t.Errorf("%s of %s runs twice", c.Name, c.PodUID)
 		}
 		seen[c.PodUID+c.Name] = true
+	}
+}
+
+func TestAdoptionNeverShowsLess(t *testing.T) {
+	w := newWorld(t, 1)
+	p := podOf("u", func(p *corev1.Pod) {
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 1, SuccessThreshold: 1,
+			Handler: &corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}}
+	})
+	w.Set(p)
+	w.await("running", w.running("u"))
+	w.crash()
+	w.mu.Lock()
+	before, st := len(w.history["u"]), w.status["u"]
+	w.mu.Unlock()
+	w.start()
+	w.Set(&corev1.Pod{Metadata: p.Metadata, Spec: p.Spec, Status: st})
+	w.Set(podOf("v"))
+	w.await("running", w.running("v"))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.history["u"][before:] {
+		if s.GetPodIp() == "" || !s.GetContainerStatuses()[0].GetReady() || s.GetPhase() != "Running" {
+			t.Errorf("%v", s)
+		}
 	}
 }

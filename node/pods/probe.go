@@ -18,6 +18,7 @@ func (a *actor) updateProbes() {
 		a.m.cfg.Probes.Terminating(a.uid)
 	}
 	running := map[string]string{}
+	reachable := len(a.podIPs()) > 0 // not known yet of a sandbox that was just adopted
 	for _, c := range s.Seen.Containers {
 		if c.State != observed.Running || !c.Inspected || plan.Starting(s, c.Name) {
 			continue
@@ -26,10 +27,13 @@ func (a *actor) updateProbes() {
 		if !hasProbe(spec) || a.ending && a.watched[c.Name] != c.ID {
 			continue
 		}
-		running[c.Name] = c.ID
 		if a.watched[c.Name] != c.ID {
+			if !reachable {
+				continue
+			}
 			a.probe(spec, c)
 		}
+		running[c.Name] = c.ID
 	}
 	for name := range a.watched {
 		if running[name] == "" {

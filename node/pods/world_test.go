@@ -85,7 +85,7 @@ func (w *world) start() {
 	lister := relist.New(rt, w.clock, log, func(p observed.Pod, began time.Time) { m.Seen(p, began) })
 	m = NewManager(Config{
 		Containers: containers, Runtime: rt, Images: images.New(rt, none{}, 2, w.clock.Now), Volumes: w.disk, Env: env.Getters{},
-		Probes: w.probes, Lister: lister, Sink: w, Events: w, Classes: none{}, Node: plan.Node{HostIPs: []string{"192.0.2.1"}, Runtime: "fake"},
+		Probes: addressed{w.probes, w.t}, Lister: lister, Sink: w, Events: w, Classes: none{}, Node: plan.Node{HostIPs: []string{"192.0.2.1"}, Runtime: "fake"},
 		Parallel: 4, Refresh: time.Hour, Clock: w.clock, Log: log,
 	})
 	w.Manager, w.lister = m, lister
@@ -122,6 +122,26 @@ func (q quiet) Write(b []byte) (int, error) {
 		fmt.Print(string(b))
 	}
 	return len(b), nil
+}
+
+// addressed refuses to probe a container at no address.
+type addressed struct {
+	*probes.Manager
+	t *testing.T
+}
+
+func (p addressed) Ensure(ref probes.PodRef, c *corev1.Container, id, ip string) {
+	if ip == "" {
+		p.t.Errorf("%s of %s is to be probed at no address", c.GetName(), ref.Name)
+	}
+	p.Manager.Ensure(ref, c, id, ip)
+}
+
+func (p addressed) Adopt(ref probes.PodRef, c *corev1.Container, id, ip string, known probes.State) {
+	if ip == "" {
+		p.t.Errorf("%s of %s is to be probed at no address", c.GetName(), ref.Name)
+	}
+	p.Manager.Adopt(ref, c, id, ip, known)
 }
 
 type none struct{}

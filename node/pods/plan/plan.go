@@ -111,6 +111,8 @@ type Plan struct {
 	// Freeze: what the runtime has is being removed, so that the status
 	// published last is the final one.
 	Freeze bool
+	// Blind: what the runtime has is not known well enough for a status.
+	Blind bool
 
 	now time.Time
 }
@@ -139,7 +141,7 @@ func (p *Plan) wake(at time.Time) {
 // Make decides what to do next.
 func Make(s *State, now time.Time) Plan {
 	p := Plan{now: now}
-	if inspect(s, &p) {
+	if p.Blind = inspect(s, &p); p.Blind {
 		return p
 	}
 	switch {

@@ -375,7 +375,14 @@ func TestDeadline(t *testing.T) {
 	if m.plan.Wake != epoch.Add(time.Minute) {
 		t.Fatalf("woken at %s", m.plan.Wake)
 	}
+	m.lateStops = true
 	m.after(time.Minute)
+	if st := m.s.Published; st.GetPhase() != PhaseRunning {
+		t.Errorf("phase %s while its container ends", st.GetPhase())
+	}
+	m.lateStops = false
+	m.end(m.busy()[0])
+	m.settle()
 	m.check(t)
 	if st := m.s.Published; st.GetPhase() != PhaseFailed || st.GetReason() != "DeadlineExceeded" || m.status("a").GetState().GetTerminated() == nil {
 		t.Errorf("%v", st)

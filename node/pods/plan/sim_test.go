@@ -48,7 +48,7 @@ func (m *sim) pass() []Action {
 		m.s.StopSince = m.now
 	}
 	m.plan = Make(&m.s, m.now)
-	if st := Status(&m.s, m.now); st != nil && (!m.plan.Freeze || !m.s.Removed) {
+	if st := Status(&m.s, m.now); st != nil && !m.plan.Blind && (!m.plan.Freeze || !m.s.Removed) {
 		m.checkStatus(st)
 		m.s.Published = st
 	}

@@ -61,13 +61,19 @@ func Status(s *State, now time.Time) *corev1.PodStatus {
 	}
 	setIPs(s, st)
 	st.Phase = phase(s, st, now)
-	if at := deadline(s.Pod, s.AdmittedAt); !at.IsZero() && !now.Before(at) && s.Published.GetPhase() != PhaseSucceeded && s.Published.GetPhase() != PhaseFailed {
-		if _, over := outcome(s); !over {
-			st.Phase, st.Reason, st.Message = PhaseFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
-		}
+	if ranOut(s) && !running(s) && !s.startingAny() {
+		// Not before nothing runs: who has ended may be deleted without grace.
+		st.Phase, st.Reason, st.Message = PhaseFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
 	}
 	conditions(s, st, now)
 	return st
+}
+
+// ranOut tells whether the pod is being ended because its time is up.
+func ranOut(s *State) bool {
+	at := deadline(s.Pod, s.AdmittedAt)
+	return !at.IsZero() && !s.StopSince.IsZero() && !s.StopSince.Before(at) && !Deleted(s) &&
+		s.Published.GetPhase() != PhaseSucceeded && s.Published.GetPhase() != PhaseFailed
 }
 
 // setIPs gives the addresses of the current sandbox; of a pod that has ended,
