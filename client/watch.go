@@ -58,6 +58,8 @@ func (r *Resource[T]) Watch(ctx context.Context, namespace string, options *meta
 		stop()
 		return nil, apierror.FromStatus(err)
 	}
+	// The header says that the watch stands: whatever happens from now on is told. An error comes with the first event.
+	_, _ = stream.Header()
 	return &Watch[T]{stream: stream, stop: stop, response: response}, nil
 }
 

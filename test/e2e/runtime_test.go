@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"kaji.dev/kaji/node/cri"
 )
@@ -49,13 +48,4 @@ func (c *Cluster) containers() (map[string]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// imageID shortens an image's id for messages.
-func imageID(s string) string {
-	_, id, ok := strings.Cut(s, "sha256:")
-	if !ok || len(id) < 12 {
-		return s
-	}
-	return id[:12]
 }
