@@ -55,7 +55,8 @@ type Client struct {
 	led   context.Context
 	leave context.CancelFunc
 
-	// lost asks for another look at who leads.
+	// looked is closed after the first look at who leads; lost asks for another.
+	looked chan struct{}
 	lost   chan struct{}
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -81,7 +82,8 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		cfg: cfg, peers: newPeers(cfg.TLS), cancel: cancel,
-		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
+		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0],
+		looked: make(chan struct{}), lost: make(chan struct{}, 1),
 	}
 	c.led, c.leave = context.WithCancel(ctx)
 	c.done.Go(func() { c.followLeader(ctx) })
@@ -97,20 +99,23 @@ func (c *Client) Close() {
 
 // followLeader keeps current at the leader.
 func (c *Client) followLeader(ctx context.Context) {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(leaderLook)
 	defer timer.Stop()
-	for {
+	for first := true; ; first = false {
+		again := leaderLook
+		if !c.findLeader(ctx) {
+			again = leaderLook / 10 // There is none, or none that can be reached.
+		}
+		if first {
+			close(c.looked)
+		}
+		timer.Reset(again/2 + rand.N(again))
 		select {
 		case <-timer.C:
 		case <-c.lost:
 		case <-ctx.Done():
 			return
 		}
-		again := leaderLook
-		if !c.findLeader(ctx) {
-			again = leaderLook / 10 // There is none, or none that can be reached.
-		}
-		timer.Reset(again/2 + rand.N(again))
 	}
 }
 
@@ -168,17 +173,10 @@ func (c *Client) giveUp(address string, cancel context.CancelFunc) (stop func() 
 	c.mu.Lock()
 	led, leader := c.led, c.leader
 	c.mu.Unlock()
-	if leader != address && leader != "" {
+	if leader != address {
 		return func() bool { return true }
 	}
-	return context.AfterFunc(led, func() {
-		c.mu.Lock()
-		stays := c.leader == address
-		c.mu.Unlock()
-		if !stays {
-			cancel()
-		}
-	})
+	return context.AfterFunc(led, cancel)
 }
 
 // learn adds addresses of members and drops those of members that are gone. Called with mu held.
@@ -202,8 +200,13 @@ func (c *Client) statusOf(ctx context.Context, address string) (*storev1.StatusR
 	return storev1.NewStoreServiceClient(conn).Status(ctx, &storev1.StatusRequest{})
 }
 
-// target gives where requests go now.
-func (c *Client) target() (string, storev1.StoreServiceClient, error) {
+// target gives where requests go now. The first ones wait for the first look at who leads.
+func (c *Client) target(ctx context.Context) (string, storev1.StoreServiceClient, error) {
+	select {
+	case <-c.looked:
+	case <-ctx.Done():
+		return "", nil, ctx.Err()
+	}
 	c.mu.Lock()
 	address := c.current
 	c.mu.Unlock()
@@ -236,7 +239,7 @@ func retry[R any](ctx context.Context, c *Client, write bool, call func(context.
 		if err := ctx.Err(); err != nil {
 			return none, err
 		}
-		address, client, err := c.target()
+		address, client, err := c.target(ctx)
 		if err != nil {
 			return none, err
 		}

@@ -50,7 +50,7 @@ func (c *Client) MoveLeader(ctx context.Context, req *storev1.MoveLeaderRequest)
 func (c *Client) Snapshot(ctx context.Context, out io.Writer) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_, client, err := c.target()
+	_, client, err := c.target(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -85,7 +85,7 @@ func (c *Client) Snapshot(ctx context.Context, out io.Writer) (int64, error) {
 func (c *Client) Restore(ctx context.Context, in io.Reader) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_, client, err := c.target()
+	_, client, err := c.target(ctx)
 	if err != nil {
 		return 0, err
 	}

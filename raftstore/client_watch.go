@@ -98,7 +98,7 @@ func (w *clientWatcher) recv() (*storev1.WatchResponse, error) {
 }
 
 func (w *clientWatcher) open() error {
-	address, client, err := w.client.target()
+	address, client, err := w.client.target(w.ctx)
 	if err != nil {
 		return err
 	}

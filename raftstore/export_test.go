@@ -35,10 +35,12 @@ func (m *Member) NextLeaderChange() <-chan struct{} { return m.leaderChanged.nex
 func NewPinned(cfg ClientConfig) *Client {
 	setDefault(&cfg.Patience, time.Second)
 	setDefault(&cfg.AttemptTimeout, 2*time.Second)
+	looked := make(chan struct{})
+	close(looked)
 	led, leave := context.WithCancel(context.Background())
 	return &Client{
 		cfg: cfg, peers: newPeers(cfg.TLS), cancel: leave, led: led, leave: leave,
-		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], lost: make(chan struct{}, 1),
+		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], looked: looked, lost: make(chan struct{}, 1),
 	}
 }
 
@@ -48,4 +50,11 @@ func (m *Member) MetricsAddress() string {
 		return *a
 	}
 	return ""
+}
+
+// Leader is the address that the client takes for the leader's, by the leader's own word.
+func (c *Client) Leader() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leader
 }

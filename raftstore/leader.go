@@ -103,7 +103,7 @@ func (l *leadership) catchUp(ctx context.Context) (term uint64, ok bool) {
 	r := l.member.raft
 	for ctx.Err() == nil && r.State() == raft.Leader {
 		term = r.CurrentTerm()
-		if err := r.Barrier(0).Error(); err != nil {
+		if err := await(ctx, r.Barrier(0)); err != nil {
 			l.member.log.Warn("not ready to lead yet", "term", term, "error", err)
 			select {
 			case <-time.After(50 * time.Millisecond):

@@ -46,6 +46,8 @@ type Member struct {
 
 	closing chan struct{}
 	close   sync.Once
+	// living ends once Raft has shut down.
+	living  context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -80,7 +82,7 @@ func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
 	m.proposals = newProposals(m.raft, m.metrics)
 
 	ctx, stop := context.WithCancel(context.Background())
-	m.stop = stop
+	m.living, m.stop = ctx, stop
 	for _, part := range []func(){
 		func() { m.proposals.run(ctx) },
 		func() { m.reads.run(ctx) },
@@ -226,7 +228,7 @@ func (m *Member) snapshotBySize(ctx context.Context) {
 			if m.fsm.logBytes.Load() < m.cfg.SnapshotBytes {
 				continue
 			}
-			if err := m.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && ctx.Err() == nil {
+			if err := await(ctx, m.raft.Snapshot()); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) && ctx.Err() == nil {
 				m.log.Warn("snapshot failed and will be tried again", "error", err)
 			}
 		case <-ctx.Done():

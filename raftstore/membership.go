@@ -176,7 +176,7 @@ func (m *Member) removeMember(ctx context.Context, req *storev1.MemberRemoveRequ
 		}
 		if req.Id == m.cfg.ID {
 			// The next leader removes this one; the caller's request finds its way there.
-			if err := m.raft.LeadershipTransfer().Error(); err != nil {
+			if err := await(m.living, m.raft.LeadershipTransfer()); err != nil {
 				return nil, refusef("the leader cannot be removed, as nobody takes over from it: %s", err)
 			}
 			return nil, errNotLeader
@@ -265,7 +265,7 @@ func (m *Member) moveLeader(ctx context.Context, req *storev1.MoveLeaderRequest)
 				return m.raft.LeadershipTransferToServer(raft.ServerID(who.Id), raft.ServerAddress(who.Address))
 			}
 		}
-		if err := future().Error(); err != nil {
+		if err := await(m.living, future()); err != nil {
 			return nil, refusef("leadership stays where it is: %s", err)
 		}
 		for {
@@ -287,7 +287,7 @@ func (m *Member) moveLeader(ctx context.Context, req *storev1.MoveLeaderRequest)
 
 // configure waits for a change of the configuration.
 func (m *Member) configure(change raft.IndexFuture) error {
-	if err := proposeError(change.Error()); err != nil {
+	if err := proposeError(await(m.living, change)); err != nil {
 		// Whether it was carried out or not, it can be asked for again.
 		return &Error{Reason: Unavailable, Message: err.Error()}
 	}

@@ -198,7 +198,11 @@ func TestFrozenLeaderHoldsNobodyUp(t *testing.T) {
 	c, members := startProcesses(t, 3)
 	client := c.client()
 	c.put(client, "ready", "1")
-	frozen := c.leadingProcess(client, members)
+	var frozen *process
+	c.waitFor("the client to have found the leader", func() bool {
+		frozen = c.leadingProcess(client, members)
+		return client.Leader() == frozen.config.Address
+	})
 	frozen.signal(syscall.SIGSTOP)
 	begin := time.Now()
 	for {

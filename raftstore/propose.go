@@ -100,13 +100,13 @@ func (p *proposals) propose(ctx context.Context, c *storev1.Command) (mvcc.Resul
 	return o.result, o.err
 }
 
-// run proposes what is queued until ctx ends. Whoever is still queued then is told so.
+// run proposes what is queued until ctx ends, which is when Raft has shut down. Whoever is still queued then is told so.
 func (p *proposals) run(ctx context.Context) {
 	landed := make(chan struct{})
 	go func() {
 		defer close(landed)
 		for f := range p.flying {
-			p.land(f)
+			p.land(ctx, f)
 		}
 	}()
 	for {
@@ -154,8 +154,8 @@ func (p *proposals) gather(first *proposal) (batch []*proposal, entry []byte) {
 }
 
 // land waits for an entry and tells its proposals what came of them.
-func (p *proposals) land(f flight) {
-	err := proposeError(f.future.Error())
+func (p *proposals) land(ctx context.Context, f flight) {
+	err := proposeError(await(ctx, f.future))
 	p.metrics.proposeSeconds.Observe(time.Since(f.start).Seconds())
 	if err == nil {
 		results, ok := f.future.Response().([]mvcc.Result)
@@ -170,6 +170,19 @@ func (p *proposals) land(f flight) {
 	}
 	for _, prop := range f.batch {
 		prop.done <- outcome{err: err}
+	}
+}
+
+// await waits for one of Raft's futures. Raft leaves some unanswered for ever when it shuts down, so ctx
+// has to end then.
+func await(ctx context.Context, f raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- f.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return raft.ErrRaftShutdown
 	}
 }
 

@@ -107,14 +107,9 @@ func (m *Member) handOver() {
 	if m.raft.State() != raft.Leader || len(m.members()) < 2 {
 		return
 	}
-	done := make(chan error, 1)
-	go func() { done <- m.raft.LeadershipTransfer().Error() }()
-	select {
-	case err := <-done:
-		if err != nil {
-			m.log.Warn("leadership was not handed over", "error", err)
-		}
-	case <-time.After(handOver):
-		m.log.Warn("leadership was not handed over in time")
+	ctx, cancel := context.WithTimeout(m.living, handOver)
+	defer cancel()
+	if err := await(ctx, m.raft.LeadershipTransfer()); err != nil {
+		m.log.Warn("leadership was not handed over", "error", err)
 	}
 }
