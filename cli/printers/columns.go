@@ -139,6 +139,10 @@ var whole = map[metav1.ColumnFormat]func(kind.Object, time.Time) string{
 	metav1.ColumnFormat_COLUMN_FORMAT_SERVICE_PORTS:       servicePorts,
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_LAST_SEEN:     eventLastSeen,
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_OBJECT:        eventObject,
+	metav1.ColumnFormat_COLUMN_FORMAT_NODE_EXTERNAL_IP:    nodeExternalIP,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_SOURCE:        eventSource,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN:    eventFirstSeen,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_COUNT:         eventCount,
 }
 
 // at follows a path of JSON names; a nil descriptor means that nothing is there.

@@ -2,6 +2,7 @@ package printers
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,6 +64,31 @@ func eventLastSeen(o kind.Object, now time.Time) string {
 	}
 	_, last, _ := eventTimes(e)
 	return age(last, now)
+}
+
+func eventFirstSeen(o kind.Object, now time.Time) string {
+	e, ok := o.(*corev1.Event)
+	if !ok {
+		return unknown
+	}
+	first, _, _ := eventTimes(e)
+	return age(first, now)
+}
+
+func eventCount(o kind.Object, _ time.Time) string {
+	e, ok := o.(*corev1.Event)
+	if !ok {
+		return none
+	}
+	_, _, count := eventTimes(e)
+	return strconv.Itoa(int(max(count, 1)))
+}
+
+func eventSource(o kind.Object, _ time.Time) string {
+	if e, ok := o.(*corev1.Event); ok {
+		return EventSource(e)
+	}
+	return none
 }
 
 func eventObject(o kind.Object, _ time.Time) string {

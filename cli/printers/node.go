@@ -53,10 +53,14 @@ func nodeRoles(o kind.Object, _ time.Time) string {
 	return strings.Join(roles, ",")
 }
 
-func nodeInternalIP(o kind.Object, _ time.Time) string {
+func nodeInternalIP(o kind.Object, _ time.Time) string { return nodeAddress(o, "InternalIP") }
+
+func nodeExternalIP(o kind.Object, _ time.Time) string { return nodeAddress(o, "ExternalIP") }
+
+func nodeAddress(o kind.Object, of string) string {
 	if n, ok := o.(*corev1.Node); ok {
 		for _, a := range n.GetStatus().GetAddresses() {
-			if a.GetType() == "InternalIP" {
+			if a.GetType() == of {
 				return a.GetAddress()
 			}
 		}

@@ -364,7 +364,7 @@ var File_kaji_core_v1_event_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x18kaji/core/v1/event.proto\x12\fkaji.core.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ckaji/core/v1/reference.proto\x1a\x1ekaji/meta/v1/object_meta.proto\x1a\x1akaji/meta/v1/options.proto\"\xfd\b\n" +
+	"\x18kaji/core/v1/event.proto\x12\fkaji.core.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ckaji/core/v1/reference.proto\x1a\x1ekaji/meta/v1/object_meta.proto\x1a\x1akaji/meta/v1/options.proto\"\xa3\t\n" +
 	"\x05Event\x124\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x18.kaji.meta.v1.ObjectMetaR\bmetadata\x12F\n" +
 	"\x0finvolved_object\x18\x02 \x01(\v2\x1d.kaji.core.v1.ObjectReferenceR\x0einvolvedObject\x12\x16\n" +
@@ -382,16 +382,19 @@ const file_kaji_core_v1_event_proto_rawDesc = "" +
 	"\x06action\x18\f \x01(\tR\x06action\x127\n" +
 	"\arelated\x18\r \x01(\v2\x1d.kaji.core.v1.ObjectReferenceR\arelated\x12/\n" +
 	"\x13reporting_component\x18\x0e \x01(\tR\x12reportingComponent\x12-\n" +
-	"\x12reporting_instance\x18\x0f \x01(\tR\x11reportingInstance:\xb7\x03\xa2\xbb\x18\xb2\x03\n" +
+	"\x12reporting_instance\x18\x0f \x01(\tR\x11reportingInstance:\xdd\x03\xa2\xbb\x18\xd8\x03\n" +
 	"\x02v1\x12\x05Event\x1a\x06events\"\x05event*\x02ev8\x01R\r\n" +
 	"\tLAST SEEN\x18\x12R\f\n" +
 	"\x04TYPE\x12\x04typeR\x10\n" +
 	"\x06REASON\x12\x06reasonR\n" +
 	"\n" +
-	"\x06OBJECT\x18\x13R\x12\n" +
+	"\x06OBJECT\x18\x13R'\n" +
+	"\tSUBOBJECT\x12\x18involvedObject.fieldPath \x01R\f\n" +
+	"\x06SOURCE\x18\x15 \x01R\x12\n" +
 	"\aMESSAGE\x12\amessageR\x10\n" +
-	"\x05COUNT\x12\x05count \x01R\x1c\n" +
-	"\x06SOURCE\x12\x10source.component \x01R\x17\n" +
+	"\n" +
+	"FIRST SEEN\x18\x16 \x01R\v\n" +
+	"\x05COUNT\x18\x17 \x01R\x17\n" +
 	"\x04NAME\x12\rmetadata.name \x01Z\rmetadata.nameZ\x12metadata.namespaceZ\x13involvedObject.kindZ\x18involvedObject.namespaceZ\x13involvedObject.nameZ\x12involvedObject.uidZ\x19involvedObject.apiVersionZ\x1einvolvedObject.resourceVersionZ\x18involvedObject.fieldPathZ\x06reasonZ\x12reportingComponentZ\x06sourceZ\x04type\"u\n" +
 	"\vEventSeries\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12P\n" +

@@ -300,11 +300,11 @@ var File_kaji_core_v1_node_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_node_proto_rawDesc = "" +
 	"\n" +
-	"\x17kaji/core/v1/node.proto\x12\fkaji.core.v1\x1a\x1ekaji/core/v1/node_status.proto\x1a\x1dkaji/core/v1/scheduling.proto\x1a\x1ekaji/meta/v1/object_meta.proto\x1a\x1akaji/meta/v1/options.proto\"\x8d\x04\n" +
+	"\x17kaji/core/v1/node.proto\x12\fkaji.core.v1\x1a\x1ekaji/core/v1/node_status.proto\x1a\x1dkaji/core/v1/scheduling.proto\x1a\x1ekaji/meta/v1/object_meta.proto\x1a\x1akaji/meta/v1/options.proto\"\xa0\x04\n" +
 	"\x04Node\x124\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x18.kaji.meta.v1.ObjectMetaR\bmetadata\x12*\n" +
 	"\x04spec\x18\x02 \x01(\v2\x16.kaji.core.v1.NodeSpecR\x04spec\x120\n" +
-	"\x06status\x18\x03 \x01(\v2\x18.kaji.core.v1.NodeStatusR\x06status:\xf0\x02\xa2\xbb\x18\xeb\x02\n" +
+	"\x06status\x18\x03 \x01(\v2\x18.kaji.core.v1.NodeStatusR\x06status:\x83\x03\xa2\xbb\x18\xfe\x02\n" +
 	"\x02v1\x12\x04Node\x1a\x05nodes\"\x04node*\x02no@\x01R\x15\n" +
 	"\x04NAME\x12\rmetadata.nameR\n" +
 	"\n" +
@@ -312,7 +312,8 @@ const file_kaji_core_v1_node_proto_rawDesc = "" +
 	"\x05ROLES\x18\x0eR#\n" +
 	"\x03AGE\x12\x1ametadata.creationTimestamp\x18\x01R)\n" +
 	"\aVERSION\x12\x1estatus.nodeInfo.kubeletVersionR\x11\n" +
-	"\vINTERNAL-IP\x18\x0f \x01R%\n" +
+	"\vINTERNAL-IP\x18\x0f \x01R\x11\n" +
+	"\vEXTERNAL-IP\x18\x14 \x01R%\n" +
 	"\bOS-IMAGE\x12\x17status.nodeInfo.osImage \x01R1\n" +
 	"\x0eKERNEL-VERSION\x12\x1dstatus.nodeInfo.kernelVersion \x01R>\n" +
 	"\x11CONTAINER-RUNTIME\x12'status.nodeInfo.containerRuntimeVersion \x01Z\rmetadata.nameZ\x12spec.unschedulable\"\x8e\x03\n" +

@@ -69,6 +69,14 @@ const (
 	ColumnFormat_COLUMN_FORMAT_EVENT_LAST_SEEN ColumnFormat = 18
 	// kind/name of the object an event is about.
 	ColumnFormat_COLUMN_FORMAT_EVENT_OBJECT ColumnFormat = 19
+	// First address of type ExternalIP.
+	ColumnFormat_COLUMN_FORMAT_NODE_EXTERNAL_IP ColumnFormat = 20
+	// Component, and host, that an event comes from.
+	ColumnFormat_COLUMN_FORMAT_EVENT_SOURCE ColumnFormat = 21
+	// Time since the event was first seen.
+	ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN ColumnFormat = 22
+	// How often an event was seen; one that does not say was seen once.
+	ColumnFormat_COLUMN_FORMAT_EVENT_COUNT ColumnFormat = 23
 )
 
 // Enum value maps for ColumnFormat.
@@ -94,6 +102,10 @@ var (
 		17: "COLUMN_FORMAT_SERVICE_PORTS",
 		18: "COLUMN_FORMAT_EVENT_LAST_SEEN",
 		19: "COLUMN_FORMAT_EVENT_OBJECT",
+		20: "COLUMN_FORMAT_NODE_EXTERNAL_IP",
+		21: "COLUMN_FORMAT_EVENT_SOURCE",
+		22: "COLUMN_FORMAT_EVENT_FIRST_SEEN",
+		23: "COLUMN_FORMAT_EVENT_COUNT",
 	}
 	ColumnFormat_value = map[string]int32{
 		"COLUMN_FORMAT_UNSPECIFIED":         0,
@@ -116,6 +128,10 @@ var (
 		"COLUMN_FORMAT_SERVICE_PORTS":       17,
 		"COLUMN_FORMAT_EVENT_LAST_SEEN":     18,
 		"COLUMN_FORMAT_EVENT_OBJECT":        19,
+		"COLUMN_FORMAT_NODE_EXTERNAL_IP":    20,
+		"COLUMN_FORMAT_EVENT_SOURCE":        21,
+		"COLUMN_FORMAT_EVENT_FIRST_SEEN":    22,
+		"COLUMN_FORMAT_EVENT_COUNT":         23,
 	}
 )
 
@@ -740,7 +756,7 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\rlist_map_keys\x18\x05 \x03(\tR\vlistMapKeys\x12\x16\n" +
 	"\x06atomic\x18\x06 \x01(\bR\x06atomic\x12\x1d\n" +
 	"\n" +
-	"micro_time\x18\a \x01(\bR\tmicroTime*\x89\x05\n" +
+	"micro_time\x18\a \x01(\bR\tmicroTime*\x90\x06\n" +
 	"\fColumnFormat\x12\x1d\n" +
 	"\x19COLUMN_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11COLUMN_FORMAT_AGE\x10\x01\x12\x19\n" +
@@ -762,7 +778,11 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"!COLUMN_FORMAT_SERVICE_EXTERNAL_IP\x10\x10\x12\x1f\n" +
 	"\x1bCOLUMN_FORMAT_SERVICE_PORTS\x10\x11\x12!\n" +
 	"\x1dCOLUMN_FORMAT_EVENT_LAST_SEEN\x10\x12\x12\x1e\n" +
-	"\x1aCOLUMN_FORMAT_EVENT_OBJECT\x10\x13*\xb8\x01\n" +
+	"\x1aCOLUMN_FORMAT_EVENT_OBJECT\x10\x13\x12\"\n" +
+	"\x1eCOLUMN_FORMAT_NODE_EXTERNAL_IP\x10\x14\x12\x1e\n" +
+	"\x1aCOLUMN_FORMAT_EVENT_SOURCE\x10\x15\x12\"\n" +
+	"\x1eCOLUMN_FORMAT_EVENT_FIRST_SEEN\x10\x16\x12\x1d\n" +
+	"\x19COLUMN_FORMAT_EVENT_COUNT\x10\x17*\xb8\x01\n" +
 	"\x04Verb\x12\x14\n" +
 	"\x10VERB_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVERB_GET\x10\x01\x12\r\n" +
