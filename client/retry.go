@@ -18,8 +18,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// retry repeats unary calls that failed in a way that may pass: reads when the server was unavailable (a write may have
-// taken effect, so its caller decides), and anything that the server turned away as too much before acting on it.
+// retry repeats unary calls that failed in a way that may pass: anything that a server turned away with RetryInfo, which says
+// that nothing was done and when to come back (too many requests, a store without a leader); and reads whenever no server
+// could be reached. A write that ended without such an answer may have taken effect, so its caller decides.
 type retry struct {
 	attempts   int
 	base, most time.Duration
@@ -36,8 +37,9 @@ func (r retry) do(ctx context.Context, repeatable bool, call func() error) error
 			return nil
 		}
 		e := apierror.FromStatus(err)
-		// Without RetryInfo, RESOURCE_EXHAUSTED is gRPC's own word for a message over the limit: trying again is no use.
-		again := apierror.IsTooManyRequests(e) && retryAfter(e) > 0 || repeatable && apierror.IsUnavailable(e)
+		// RESOURCE_EXHAUSTED without RetryInfo is gRPC's own word for a message over the limit: trying again is no use.
+		turnedAway := (apierror.IsTooManyRequests(e) || apierror.IsUnavailable(e)) && retryAfter(e) > 0
+		again := turnedAway || repeatable && apierror.IsUnavailable(e)
 		if !again || attempt >= r.attempts || ctx.Err() != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 
 func TestRetry(t *testing.T) {
 	unavailable := apierror.ToStatus(apierror.Unavailable("down"))
+	noLeader := apierror.ToStatus(&apierror.Error{Reason: apierror.ReasonUnavailable, Message: "no leader", RetryAfter: time.Nanosecond})
 	later := apierror.ToStatus(apierror.TooManyRequests("slow down", time.Nanosecond))
 	for _, tc := range []struct {
 		name       string
@@ -26,6 +27,7 @@ func TestRetry(t *testing.T) {
 		{name: "read survives an outage", err: unavailable, repeatable: true, failures: 2, calls: 3},
 		{name: "read gives up", err: unavailable, repeatable: true, failures: 9, calls: 4, fails: true},
 		{name: "write is not repeated", err: unavailable, failures: 1, calls: 1, fails: true},
+		{name: "write that the store did not take is repeated", err: noLeader, failures: 2, calls: 3},
 		{name: "write turned away is repeated", err: later, failures: 2, calls: 3},
 		{name: "final errors are final", err: apierror.ToStatus(apierror.NotFound("pods.core", "a", "b")), repeatable: true, failures: 1, calls: 1, fails: true},
 		{name: "a message over the limit is final", err: status.Error(codes.ResourceExhausted, "message too large"), repeatable: true, failures: 1, calls: 1, fails: true},
