@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"kaji.dev/kaji/client"
-	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 )
@@ -23,11 +22,17 @@ type createCommand struct {
 func newCreate(s *session) *cobra.Command {
 	cr := &createCommand{session: s}
 	c := &cobra.Command{
-		Use:     "create -f (FILE | FOLDER | -)",
-		Short:   "Create objects from manifests",
-		Long:    "Create objects from manifests. One that exists already is an error; `kaji apply` changes it.",
-		Example: "  kaji create -f web.yaml\n  kaji create namespace shop",
-		Args:    noArgs,
+		Use:   "create -f (FILE | FOLDER | -)",
+		Short: "Create objects from manifests, or by flags",
+		Long: `Create objects from manifests. One that exists already is an error; "kaji apply" changes it.
+The commands below make one object each without a manifest; --dry-run=client -o yaml shows what they would make.`,
+		Example: "  kaji create -f web.yaml\n  kaji create deployment web --image=registry.local/web:1 --port=8080",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(c, "%q cannot be created by flags; write a manifest and give it with -f", args[0])
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(cr.files) == 0 {
 				return usage(c, "what? give manifests with -f")
@@ -38,7 +43,7 @@ func newCreate(s *session) *cobra.Command {
 	cr.bindFiles(c, "file, folder or - with manifests")
 	cr.dryRun.bind(c)
 	cr.output.bind(c, "yaml", "json", "name", "jsonpath=…")
-	c.AddCommand(newCreateNamespace(s))
+	c.AddCommand(newCreateNamespace(s), newCreateDeployment(s), newCreateConfigMap(s), newCreateSecret(s), newCreateServiceAccount(s), newCreateService(s))
 	return c
 }
 
@@ -78,35 +83,4 @@ func (cr *createCommand) create(ctx context.Context, conn *client.Client, k *kin
 		return o, nil
 	}
 	return client.ForKind(conn, k).CreateWith(ctx, o, &metav1.CreateOptions{DryRun: cr.dryRun.server(), FieldManager: fieldManager})
-}
-
-func newCreateNamespace(s *session) *cobra.Command {
-	cr := &createCommand{session: s}
-	c := &cobra.Command{
-		Use:     "namespace NAME",
-		Aliases: []string{"ns"},
-		Short:   "Create a namespace",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(cr.check(c), cr.dryRun.check(c)); err != nil {
-				return err
-			}
-			conn, err := s.connect()
-			if err != nil {
-				return err
-			}
-			o, err := cr.create(c.Context(), conn, kind.Lookup("namespace"), &corev1.Namespace{Metadata: &metav1.ObjectMeta{Name: args[0]}})
-			if err != nil {
-				return err
-			}
-			if cr.format != "" {
-				return cr.write(s.Out, []kind.Object{o}, false)
-			}
-			fmt.Fprintf(s.Out, "%s created%s\n", refer(o), cr.dryRun.note())
-			return nil
-		},
-	}
-	cr.dryRun.bind(c)
-	cr.output.bind(c, "yaml", "json", "name", "jsonpath=…")
-	return c
 }

@@ -17,7 +17,7 @@ import (
 func newSet(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set",
-		Short: "Change images and environment of running workloads",
+		Short: "Change images, environment and resources of running workloads",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c, "there is no set command %q", args[0])
@@ -25,7 +25,7 @@ func newSet(s *session) *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(newSetImage(s), newSetEnv(s))
+	c.AddCommand(newSetImage(s), newSetEnv(s), newSetResources(s))
 	return c
 }
 
