@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -53,7 +54,7 @@ type Config struct {
 	// domain, default cluster.local.
 	ClusterDNS    []string
 	ClusterDomain string
-	// Version of the agent, as the Node shows it.
+	// Version of the agent, as the Node shows it. Default: that of the build.
 	Version string
 	// ParallelPulls bounds the images pulled at a time, default 4;
 	// ParallelStarts the sandboxes and containers made at a time, default 8.
@@ -94,6 +95,9 @@ func (c *Config) setDefaults() error {
 	text(&c.RuntimeEndpoint, "/run/containerd/containerd.sock")
 	text(&c.Address, ":10250")
 	text(&c.ClusterDomain, "cluster.local")
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
+		text(&c.Version, info.Main.Version)
+	}
 	text(&c.Version, "dev")
 	number(&c.MaxPods, 110)
 	number(&c.ParallelPulls, 4)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -19,6 +21,7 @@ import (
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/node/logs"
+	"kaji.dev/kaji/node/pods"
 )
 
 func TestForeignStatusIsCorrected(t *testing.T) {
@@ -26,9 +29,9 @@ func TestForeignStatusIsCorrected(t *testing.T) {
 	w.start()
 	w.create(pod("web", sleeper))
 	w.await("web", "running", isRunning)
-	pods := client.Of[*corev1.Pod](w.api)
+	api := client.Of[*corev1.Pod](w.api)
 	for {
-		p, err := pods.Get(context.Background(), "default", "web")
+		p, err := api.Get(context.Background(), "default", "web")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +40,7 @@ func TestForeignStatusIsCorrected(t *testing.T) {
 				c.Status, c.Reason = "False", "NodeNotReady"
 			}
 		}
-		if _, err := pods.UpdateStatus(context.Background(), p); err == nil {
+		if _, err := api.UpdateStatus(context.Background(), p); err == nil {
 			break
 		}
 	}
@@ -48,8 +51,8 @@ func TestVolumesFollowTheirSource(t *testing.T) {
 	w := newWorld(t, "follow")
 	w.configure = func(c *Config) { c.RefreshVolumes = 100 * time.Millisecond }
 	w.start()
-	maps := client.Of[*corev1.ConfigMap](w.api)
-	cm, err := maps.Create(context.Background(), &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Name: "words", Namespace: "default"}, Data: map[string]string{"word": "old"}})
+	configs := client.Of[*corev1.ConfigMap](w.api)
+	cm, err := configs.Create(context.Background(), &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Name: "words", Namespace: "default"}, Data: map[string]string{"word": "old"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +66,7 @@ func TestVolumesFollowTheirSource(t *testing.T) {
 	}))
 	w.await("web", "running", isRunning)
 	cm.Data["word"] = "new"
-	if _, err := maps.Update(context.Background(), cm); err != nil {
+	if _, err := configs.Update(context.Background(), cm); err != nil {
 		t.Fatal(err)
 	}
 	w.await("web", "done", func(p *corev1.Pod) bool { return p.GetStatus().GetPhase() == "Succeeded" })
@@ -182,5 +185,32 @@ func TestCertificateIsRenewed(t *testing.T) {
 	<-done
 	if files.RenewAfter().IsZero() {
 		t.Error("not replaced")
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	r := prometheus.NewRegistry()
+	m := newMetrics(r, "n")
+	m.observe("StartContainer", time.Second, false)
+	m.observe("StartContainer", time.Second, true)
+	r.MustRegister(newPodCount("n", func() []pods.Info { return []pods.Info{{State: "Running"}, {State: "Running"}, {State: "Pending"}} }))
+	got := map[string]float64{}
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, v := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range v.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			got[name] = v.GetCounter().GetValue() + v.GetGauge().GetValue() + float64(v.GetHistogram().GetSampleCount())
+		}
+	}
+	want := map[string]float64{"kaji_node_operation_failures_total n StartContainer": 1, "kaji_node_operation_seconds n StartContainer": 2,
+		"kaji_node_pods n Running": 2, "kaji_node_pods n Pending": 1}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -127,7 +127,7 @@ func (a *agent) run(ctx context.Context) error {
 
 	sight, err := a.awaitRuntime(ctx)
 	if err == nil {
-		err = a.build(sight, recorder)
+		err = a.build(sight, recorder, newMetrics(srv.Metrics(), a.cfg.Name))
 	}
 	if err != nil {
 		err = ctxOr(ctx, err)
@@ -136,6 +136,7 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	defer a.probes.Close()
 	defer a.pods.Close()
+	srv.Metrics().MustRegister(newPodCount(a.cfg.Name, a.pods.Pods))
 	parts.Go(func() { a.lister.Run(ctx) })
 	parts.Go(func() { a.relayProbes() })
 	parts.Go(func() { _ = a.classInformer.Run(ctx) })
@@ -187,7 +188,7 @@ func (a *agent) awaitRuntime(ctx context.Context) (self.Sight, error) {
 }
 
 // build makes the parts that need to know the runtime.
-func (a *agent) build(sight self.Sight, recorder *events.Recorder) (err error) {
+func (a *agent) build(sight self.Sight, recorder *events.Recorder, m *metrics) (err error) {
 	secrets, configMaps := client.Of[*corev1.Secret](a.api), client.Of[*corev1.ConfigMap](a.api)
 	a.volumes, err = volumes.New(volumes.Config{Root: a.cfg.Root, ConfigMaps: configMaps, Secrets: secrets}, a.log.Named("volumes"))
 	if err != nil {
@@ -212,6 +213,7 @@ func (a *agent) build(sight self.Sight, recorder *events.Recorder) (err error) {
 		Env:     env.Getters{ConfigMaps: configMaps, Secrets: secrets, Files: a.volumes},
 		Events:  podEvents{recorder},
 		Classes: classes{a.classInformer},
+		Observe: m.observe,
 		Node:    plan.Node{HostIPs: a.cfg.Addresses, Runtime: sight.Version.Name},
 		Info:    volumes.PodInfo{NodeName: a.cfg.Name, HostIPs: a.cfg.Addresses, Allocatable: self.Allocatable(sight.Facts)},
 

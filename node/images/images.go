@@ -87,6 +87,10 @@ type known struct {
 // enough that a removed image is noticed.
 const knownFor = 10 * time.Second
 
+// longest bounds one pull, so that a registry that hangs does not hold a place
+// for ever.
+const longest = 30 * time.Minute
+
 // New makes a puller that runs at most parallel pulls at a time.
 func New(store Store, secrets SecretGetter, parallel int, now func() time.Time) *Puller {
 	return &Puller{store: store, secrets: secrets, slots: make(chan struct{}, max(1, parallel)), now: now, pulls: map[string]*pull{}, known: map[string]known{}}
@@ -213,7 +217,7 @@ func (p *Puller) pull(ctx context.Context, pod *corev1.Pod, ref string) (string,
 	p.mu.Lock()
 	u := p.pulls[key]
 	if u == nil {
-		work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 		u = &pull{done: make(chan struct{}), cancel: cancel}
 		p.pulls[key] = u
 		go p.work(work, key, u, ref, auths)

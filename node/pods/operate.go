@@ -48,8 +48,11 @@ func (a *actor) begin(act plan.Action) {
 		defer cancel()
 		defer cutoff()
 		out := run()
-		a.log.Trace("operation ended", "operation", act, "on", key, "duration", time.Since(began), "error", out.err)
-		givenUp := wait.Err() != nil
+		took, givenUp := time.Since(began), wait.Err() != nil
+		a.log.Trace("operation ended", "operation", act, "on", key, "duration", took, "error", out.err)
+		if a.m.cfg.Observe != nil {
+			a.m.cfg.Observe(nameOf(act), took, out.err != nil && !givenUp)
+		}
 		a.post(func(a *actor) { a.ended(act, key, out, givenUp) })
 	})
 }
@@ -60,7 +63,7 @@ func (a *actor) operation(wait, work context.Context, act plan.Action) func() ou
 	pod := a.state.Pod
 	switch act := act.(type) {
 	case plan.CreateSandbox:
-		return func() outcome { return a.createSandbox(work, pod, act) }
+		return func() outcome { return a.createSandbox(wait, work, pod, act) }
 	case plan.InspectSandbox:
 		return func() outcome { return a.inspectSandbox(work, act.ID) }
 	case plan.StopSandbox:
@@ -125,8 +128,11 @@ func (a *actor) ended(act plan.Action, key string, out outcome, givenUp bool) {
 	if count&(count-1) == 0 { // the first, the second, the fourth, …
 		level = hclog.Warn
 	}
-	a.log.Log(level, "operation failed", "operation", fmt.Sprintf("%T", act)[len("plan."):], "on", key, "failures", count, "error", out.err)
+	a.log.Log(level, "operation failed", "operation", nameOf(act), "on", key, "failures", count, "error", out.err)
 }
+
+// nameOf is an action's name in logs and metrics.
+func nameOf(act plan.Action) string { return fmt.Sprintf("%T", act)[len("plan."):] }
 
 // failedItself tells an operation's own failure from that of being given up.
 func (a *actor) failedItself(err error) bool {

@@ -92,7 +92,8 @@ type RuntimeClasses interface {
 	Handler(name string) (string, error)
 }
 
-// Config is what a Manager needs. All of it is required but Clock.
+// Config is what a Manager needs. All of it is required but Clock
+// and Observe.
 type Config struct {
 	Containers *containerconfig.Config
 	Runtime    Runtime
@@ -110,6 +111,8 @@ type Config struct {
 	Info volumes.PodInfo
 	// HostsFile is the path of the node's own hosts file.
 	HostsFile string
+	// Observe is told of every operation that has ended; nil for nobody.
+	Observe func(operation string, took time.Duration, failed bool)
 	// Parallel bounds how many sandboxes and containers are made at a time.
 	Parallel int
 	// Refresh is how often the contents of volumes are brought up to date.

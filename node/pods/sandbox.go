@@ -33,7 +33,7 @@ func (a *actor) sandboxConfig(pod *corev1.Pod, attempt uint32) (*containerconfig
 	return cfg, nil
 }
 
-func (a *actor) createSandbox(ctx context.Context, pod *corev1.Pod, act plan.CreateSandbox) outcome {
+func (a *actor) createSandbox(wait, ctx context.Context, pod *corev1.Pod, act plan.CreateSandbox) outcome {
 	refuse := func(err error) outcome {
 		a.event(pod, "", true, "FailedCreatePodSandBox", "Failed to create pod sandbox: "+cri.Message(err))
 		return outcome{err: err}
@@ -51,7 +51,7 @@ func (a *actor) createSandbox(ctx context.Context, pod *corev1.Pod, act plan.Cre
 	if err := os.MkdirAll(cfg.LogDirectory, 0o755); err != nil {
 		return refuse(err)
 	}
-	release, err := a.slot(ctx)
+	release, err := a.slot(wait)
 	if err != nil {
 		return outcome{err: err}
 	}
