@@ -1,6 +1,7 @@
 package raftstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -218,4 +219,23 @@ func TestLinearizableWhileLeadersChange(t *testing.T) {
 	cancel()
 	wg.Wait()
 	h.check()
+	c.sameEverywhere()
+}
+
+// sameEverywhere checks that all members hold the very same state, history and all.
+func (c *cluster) sameEverywhere() {
+	c.Helper()
+	var first []byte
+	for _, nd := range c.nodes {
+		var copied bytes.Buffer
+		if _, err := nd.WriteSnapshot(timeout(c.T), &copied); err != nil {
+			c.Fatal(err)
+		}
+		if first == nil {
+			first = copied.Bytes()
+		}
+		if !bytes.Equal(first, copied.Bytes()) {
+			c.Errorf("%s holds another state than %s", nd.id, c.nodes[0].id)
+		}
+	}
 }

@@ -164,9 +164,10 @@ func TestMembersComeAndGo(t *testing.T) {
 	if promoted, err := client.MemberPromote(ctx, &storev1.MemberPromoteRequest{Id: "s3"}); err != nil || !promoted.Members[2].Voter {
 		t.Fatalf("%v, %v", promoted, err)
 	}
-	if st, err := c.nodes[2].Status(ctx, &storev1.StatusRequest{}); err != nil || st.Keys != 100 {
-		t.Fatalf("%v, %v", st, err)
-	}
+	c.waitFor("the new member to have everything", func() bool {
+		st, err := c.nodes[2].Status(ctx, &storev1.StatusRequest{})
+		return err == nil && st.Keys == 100
+	})
 	_, err = client.MemberAdd(ctx, &storev1.MemberAddRequest{Member: &storev1.Member{Id: "s4", Address: c.nodes[2].address}})
 	wantIs(t, err, raftstore.ErrRefused)
 	_, err = client.MemberRemove(ctx, &storev1.MemberRemoveRequest{Id: "nobody"})
