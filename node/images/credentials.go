@@ -68,7 +68,9 @@ func entries(s *corev1.Secret) []entry {
 	}
 	out := make([]entry, 0, len(auths))
 	for where, a := range auths {
-		e := entry{where: clean(where), auth: cri.Auth{Username: a.Username, Password: a.Password, Server: where, IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken}}
+		// The server is left open: the entry has been matched here, and runtimes want a URL there, of the very host they
+		// talk to, where these files say host:port, patterns, or docker.io's old address.
+		e := entry{where: clean(where), auth: cri.Auth{Username: a.Username, Password: a.Password, IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken}}
 		if a.Auth != "" && a.Username == "" {
 			if b, err := base64.StdEncoding.DecodeString(a.Auth); err == nil {
 				if user, pass, ok := strings.Cut(string(b), ":"); ok {
