@@ -59,6 +59,8 @@ func (s *Server) do(ctx context.Context, k *kind.Kind, verb metav1.Verb, subreso
 		return s.patch(k, r)
 	case *metav1.DeleteRequest:
 		return s.delete(k, r)
+	case *metav1.DeleteCollectionRequest:
+		return s.deleteCollection(k, r)
 	case *corev1.BindPodsRequest:
 		return s.bind(r), nil
 	}

@@ -31,6 +31,12 @@ func (s *Server) generic(ctx context.Context, request proto.Message) (proto.Mess
 			return nil, err
 		}
 		return s.do(ctx, k, metav1.Verb_VERB_DELETE, "", r.GetRequest())
+	case *apiv1.ResourceServiceDeleteCollectionRequest:
+		k, err := byType(r.GetType())
+		if err != nil {
+			return nil, err
+		}
+		return s.do(ctx, k, metav1.Verb_VERB_DELETE_COLLECTION, "", r.GetRequest())
 	case *apiv1.ResourceServiceListRequest:
 		return s.genericList(ctx, r)
 	case *apiv1.ResourceServiceCreateRequest:
@@ -113,6 +119,7 @@ func discover() *apiv1.DiscoverResponse {
 		for verb, word := range map[metav1.Verb]string{
 			metav1.Verb_VERB_GET: "get", metav1.Verb_VERB_LIST: "list", metav1.Verb_VERB_WATCH: "watch", metav1.Verb_VERB_CREATE: "create",
 			metav1.Verb_VERB_UPDATE: "update", metav1.Verb_VERB_PATCH: "patch", metav1.Verb_VERB_DELETE: "delete",
+			metav1.Verb_VERB_DELETE_COLLECTION: "deletecollection",
 		} {
 			if k.Method(verb, "") != nil {
 				info.Verbs = append(info.Verbs, word)

@@ -43,6 +43,9 @@ func (s *Server) forward(stream grpc.ServerStream, method string, request, event
 	if err := watch.SendMsg(request); err != nil {
 		return err
 	}
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
 	for {
 		proto.Reset(event)
 		if err := watch.RecvMsg(event); err == io.EOF {

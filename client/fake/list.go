@@ -23,17 +23,32 @@ type page struct {
 }
 
 func (s *Server) list(k *kind.Kind, r *metav1.ListRequest) (proto.Message, error) {
-	options := r.GetOptions()
+	items, meta, err := s.selected(k, r.GetNamespace(), r.GetOptions())
+	if err != nil {
+		return nil, err
+	}
+	list := k.NewList()
+	m := list.ProtoReflect()
+	m.Set(m.Descriptor().Fields().ByName("metadata"), protoreflect.ValueOfMessage(meta.ProtoReflect()))
+	values := m.Mutable(m.Descriptor().Fields().ByName("items")).List()
+	for _, o := range items {
+		values.Append(protoreflect.ValueOfMessage(o.ProtoReflect()))
+	}
+	return list, nil
+}
+
+// selected reads a page of a collection. Callers hold mu.
+func (s *Server) selected(k *kind.Kind, namespace string, options *metav1.ListOptions) ([]kind.Object, *metav1.ListMeta, error) {
 	from := page{revision: s.revision}
 	if token := options.GetContinue(); token != "" {
 		var ok bool
 		if from, ok = s.pages[token]; !ok {
-			return nil, apierror.Expired("the continue token is too old; list again")
+			return nil, nil, apierror.Expired("the continue token is too old; list again")
 		}
 	} else {
-		matches, err := matcher(k, r.GetNamespace(), options)
+		matches, err := matcher(k, namespace, options)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		from.rest = s.matching(k, matches)
 	}
@@ -45,14 +60,7 @@ func (s *Server) list(k *kind.Kind, r *metav1.ListRequest) (proto.Message, error
 		s.pages[meta.Continue] = page{revision: from.revision, rest: items[limit:]}
 		items = items[:limit]
 	}
-	list := k.NewList()
-	m := list.ProtoReflect()
-	m.Set(m.Descriptor().Fields().ByName("metadata"), protoreflect.ValueOfMessage(meta.ProtoReflect()))
-	values := m.Mutable(m.Descriptor().Fields().ByName("items")).List()
-	for _, o := range items {
-		values.Append(protoreflect.ValueOfMessage(o.ProtoReflect()))
-	}
-	return list, nil
+	return items, meta, nil
 }
 
 // matching returns what there is, in order of namespace and name. Callers hold mu.

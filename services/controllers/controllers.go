@@ -21,7 +21,6 @@ import (
 	"kaji.dev/kaji/client/leader"
 	"kaji.dev/kaji/grpcserver"
 	"kaji.dev/kaji/services/controllers/deployment"
-	"kaji.dev/kaji/services/controllers/eventexpiry"
 	"kaji.dev/kaji/services/controllers/garbagecollector"
 	"kaji.dev/kaji/services/controllers/namespace"
 	"kaji.dev/kaji/services/controllers/nodelifecycle"
@@ -55,8 +54,6 @@ type Config struct {
 	NodeGrace time.Duration
 	// EndedPods is how many ended pods are kept; podgc.DefaultThreshold when 0.
 	EndedPods int
-	// EventTTL is how long Events are kept after they were last seen; eventexpiry.DefaultTTL when 0.
-	EventTTL time.Duration
 	// LeaseDuration, RenewDeadline and RetryPeriod of the leader election; see package client/leader for the defaults.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 }
@@ -73,8 +70,8 @@ func (c *Config) Validate() error {
 	if len(c.Endpoints) == 0 {
 		errs = append(errs, errors.New("no API servers"))
 	}
-	if c.NodeGrace < 0 || c.EndedPods < 0 || c.EventTTL < 0 {
-		errs = append(errs, errors.New("NodeGrace, EndedPods and EventTTL are not negative"))
+	if c.NodeGrace < 0 || c.EndedPods < 0 {
+		errs = append(errs, errors.New("NodeGrace and EndedPods are not negative"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("controllers: %w", err)
@@ -150,5 +147,4 @@ func addAll(s *runtime.Scope, cfg Config) {
 	serviceaccount.Add(s)
 	nodelifecycle.Add(s, nodelifecycle.Config{Grace: cfg.NodeGrace})
 	podgc.Add(s, cfg.EndedPods)
-	eventexpiry.Add(s, cfg.EventTTL)
 }
