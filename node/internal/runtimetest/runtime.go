@@ -45,6 +45,7 @@ type Runtime struct {
 	process    *exec.Cmd
 	logFile    *os.File
 	web        *http.Server
+	network    *os.File // locked: see claim
 }
 
 // Available says why there can be no runtime on this machine; nil if there can.
@@ -61,14 +62,17 @@ func Available() error {
 	return err
 }
 
-// Start starts a runtime. The number tells it from others that run at the same
-// time: it goes into the names of links and the addresses of pods.
+// Start starts a runtime with a network of its own: the number, or the next one
+// that no other test on this machine has, goes into the name of its link and the addresses of its pods.
 func Start(number uint8) (r *Runtime, err error) {
 	dir, err := os.MkdirTemp("", "kaji-rt-")
 	if err != nil {
 		return nil, err
 	}
 	r = &Runtime{Dir: dir}
+	if number, err = r.claim(number); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	defer func() {
 		if err != nil {
 			r.Stop()
@@ -93,6 +97,23 @@ func Start(number uint8) (r *Runtime, err error) {
 		return r, err
 	}
 	return r, r.Up()
+}
+
+// claim takes a number for the network, for as long as this process lives.
+func (r *Runtime) claim(first uint8) (uint8, error) {
+	for i := range 250 {
+		n := uint8((int(first)+i-1)%250 + 1)
+		f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("kaji-test-network-%d.lock", n)), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return 0, err
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			r.network = f
+			return n, nil
+		}
+		f.Close()
+	}
+	return 0, errors.New("no network is free")
 }
 
 // serveImages serves the images from a registry in this process.
@@ -203,6 +224,9 @@ func (r *Runtime) Stop() {
 	_ = r.containerd.CNI.Remove()
 	r.unmount()
 	_ = os.RemoveAll(r.Dir)
+	if r.network != nil {
+		_ = r.network.Close()
+	}
 }
 
 func (r *Runtime) removePods() {
