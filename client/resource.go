@@ -104,6 +104,13 @@ func (r *Resource[T]) Delete(ctx context.Context, namespace, name string, option
 	return r.invoke(ctx, metav1.Verb_VERB_DELETE, "", &metav1.DeleteRequest{Namespace: namespace, Name: name, Options: options}, &metav1.Status{})
 }
 
+// DeleteCollection removes the objects of a namespace (of all namespaces when it is empty) that list selects, all of them when it is
+// nil; each as Delete does. One that cannot be removed does not keep the others; the error is that of the first.
+func (r *Resource[T]) DeleteCollection(ctx context.Context, namespace string, options *metav1.DeleteOptions, list *metav1.ListOptions) error {
+	request := &metav1.DeleteCollectionRequest{Namespace: namespace, ListOptions: list, Options: options}
+	return r.invoke(ctx, metav1.Verb_VERB_DELETE_COLLECTION, "", request, &metav1.Status{})
+}
+
 func (r *Resource[T]) object(ctx context.Context, verb metav1.Verb, subresource string, request proto.Message) (T, error) {
 	answer := r.kind.New()
 	if err := r.invoke(ctx, verb, subresource, request, answer); err != nil {

@@ -31,6 +31,7 @@ func Run(t *testing.T, c *client.Client) {
 		"pages":             testPages,
 		"preconditions":     testPreconditions,
 		"finalizers":        testFinalizers,
+		"delete collection": testDeleteCollection,
 		"graceful deletion": testGracefulDeletion,
 		"watch":             testWatch,
 		"watch resumes":     testWatchResumes,

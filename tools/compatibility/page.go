@@ -12,6 +12,7 @@ import (
 
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/services/apiserver/authz"
 	"kaji.dev/kaji/services/apiserver/strategy"
 )
 
@@ -97,7 +98,7 @@ func methods(k *kind.Kind) (verbs, subresources []string) {
 		if o == nil {
 			continue
 		}
-		word := strings.ToLower(strings.TrimPrefix(o.GetVerb().String(), "VERB_"))
+		word := authz.Word(o.GetVerb())
 		if o.GetSubresource() == "" {
 			verbs = append(verbs, word)
 		} else if !seen[o.GetSubresource()] {

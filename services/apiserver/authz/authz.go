@@ -26,9 +26,12 @@ type Attributes struct {
 	FieldSelector string
 }
 
-// Word is the verb in lower case: get, list, watch, …
-func (a Attributes) Word() string {
-	return strings.ToLower(strings.TrimPrefix(a.Verb.String(), "VERB_"))
+// Word is the verb in Kubernetes' writing: get, list, watch, …
+func (a Attributes) Word() string { return Word(a.Verb) }
+
+// Word writes a verb as Kubernetes does: get, deletecollection.
+func Word(v metav1.Verb) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.String(), "VERB_")), "_", "")
 }
 
 // Resource is the kind with its sub-resource: pods.core/status.

@@ -30,6 +30,7 @@ var (
 	update = metav1.Verb_VERB_UPDATE
 	patch  = metav1.Verb_VERB_PATCH
 	remove = metav1.Verb_VERB_DELETE
+	clears = metav1.Verb_VERB_DELETE_COLLECTION
 )
 
 func TestWhoMayDoWhat(t *testing.T) {
@@ -64,6 +65,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{scheduler, access{verb: update, kind: "leases", namespace: "kube-node-lease", name: "n1"}, false},
 		{scheduler, access{verb: create, kind: "events", namespace: "default"}, true},
 
+		{admin, access{verb: clears, kind: "pods", namespace: "default"}, true},
+		{controllers, access{verb: clears, kind: "secrets", namespace: "default"}, true},
+		{scheduler, access{verb: clears, kind: "pods", namespace: "default"}, false},
+		{node, access{verb: clears, kind: "pods", selects: "spec.nodeName=n1"}, false},
+		{node, access{verb: clears, kind: "leases", namespace: "kube-node-lease"}, false},
+		{user, access{verb: clears, kind: "configmaps", namespace: "default"}, false},
 		{controllers, access{verb: remove, kind: "pods", namespace: "default", name: "mine"}, true},
 		{controllers, access{verb: update, kind: "deployments", subresource: "status", namespace: "default", name: "web"}, true},
 		{controllers, access{verb: create, kind: "pods", subresource: "exec", namespace: "default", name: "mine"}, false},

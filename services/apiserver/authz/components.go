@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	get    = metav1.Verb_VERB_GET
-	list   = metav1.Verb_VERB_LIST
-	watch  = metav1.Verb_VERB_WATCH
-	create = metav1.Verb_VERB_CREATE
-	update = metav1.Verb_VERB_UPDATE
-	patch  = metav1.Verb_VERB_PATCH
-	remove = metav1.Verb_VERB_DELETE
+	get       = metav1.Verb_VERB_GET
+	list      = metav1.Verb_VERB_LIST
+	watch     = metav1.Verb_VERB_WATCH
+	create    = metav1.Verb_VERB_CREATE
+	update    = metav1.Verb_VERB_UPDATE
+	patch     = metav1.Verb_VERB_PATCH
+	remove    = metav1.Verb_VERB_DELETE
+	removeAll = metav1.Verb_VERB_DELETE_COLLECTION
 )
 
 var (
 	read  = []metav1.Verb{get, list, watch}
-	write = []metav1.Verb{create, update, patch, remove}
+	write = []metav1.Verb{create, update, patch, remove, removeAll}
 )
 
 // rule allows verbs on resources.

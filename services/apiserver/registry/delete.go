@@ -38,7 +38,24 @@ func (r *resource) delete(ctx context.Context, req *metav1.DeleteRequest) (st *m
 	if err != nil {
 		return nil, err
 	}
-	res, err = r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
+	res, err = r.end(ctx, req, policy, dry, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &metav1.Status{
+		Status: "Success",
+		Details: &metav1.StatusDetails{
+			Name: req.GetName(), Group: r.kind.Group, Kind: r.kind.Plural(), Uid: res.object.GetMetadata().GetUid(),
+		},
+	}, nil
+}
+
+// end deletes one object that the caller may delete. It leaves the object alone when still is not nil and says no.
+func (r *resource) end(ctx context.Context, req *metav1.DeleteRequest, policy string, dry bool, still func(*watchcache.Entry) bool) (*result, error) {
+	return r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
+		if still != nil && !still(current) {
+			return outcome{}, nil
+		}
 		if err := r.preconditions(current.Object, req.GetOptions().GetPreconditions()); err != nil {
 			return outcome{}, err
 		}
@@ -50,15 +67,6 @@ func (r *resource) delete(ctx context.Context, req *metav1.DeleteRequest) (st *m
 		out.guards = admit.Guards()
 		return out, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &metav1.Status{
-		Status: "Success",
-		Details: &metav1.StatusDetails{
-			Name: req.GetName(), Group: r.kind.Group, Kind: r.kind.Plural(), Uid: res.object.GetMetadata().GetUid(),
-		},
-	}, nil
 }
 
 // propagation reads what should become of dependents; empty when the request leaves it to the object.

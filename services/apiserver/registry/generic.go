@@ -12,6 +12,7 @@ import (
 	"kaji.dev/kaji/apierror"
 	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/services/apiserver/authz"
 	"kaji.dev/kaji/services/apiserver/frame"
 )
 
@@ -40,6 +41,7 @@ func (r *Registry) genericDesc() *grpc.ServiceDesc {
 	})
 	add(apiv1.ResourceService_Patch_FullMethodName, &apiv1.ResourceServicePatchRequest{}, r.genericPatch)
 	add(apiv1.ResourceService_Delete_FullMethodName, &apiv1.ResourceServiceDeleteRequest{}, r.genericDelete)
+	add(apiv1.ResourceService_DeleteCollection_FullMethodName, &apiv1.ResourceServiceDeleteCollectionRequest{}, r.genericDeleteCollection)
 	return desc
 }
 
@@ -124,6 +126,15 @@ func (r *Registry) genericDelete(ctx context.Context, m proto.Message) (any, err
 	return res.delete(ctx, req.GetRequest())
 }
 
+func (r *Registry) genericDeleteCollection(ctx context.Context, m proto.Message) (any, error) {
+	req := m.(*apiv1.ResourceServiceDeleteCollectionRequest)
+	res, err := r.resource(req.GetType())
+	if err != nil {
+		return nil, err
+	}
+	return res.deleteCollection(ctx, req.GetRequest())
+}
+
 // unpack reads the object out of an Any.
 func (r *Registry) unpack(a *anypb.Any) (*resource, kind.Object, error) {
 	if a == nil {
@@ -154,7 +165,7 @@ func (r *Registry) discover() *apiv1.DiscoverResponse {
 			if o == nil || o.GetSubresource() != "" {
 				continue
 			}
-			info.Verbs = append(info.Verbs, strings.ToLower(strings.TrimPrefix(o.GetVerb().String(), "VERB_")))
+			info.Verbs = append(info.Verbs, authz.Word(o.GetVerb()))
 		}
 		resp.Kinds = append(resp.Kinds, info)
 	}

@@ -63,28 +63,45 @@ func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing,
 	}); err != nil {
 		return nil, err
 	}
-	if req.GetNamespace() != "" && !r.kind.Namespaced() {
-		return nil, apierror.BadRequest(r.kind.String() + " live in no namespace; the request names one")
-	}
-	s, err := watchcache.NewSelection(r.kind, req.GetNamespace(), o.GetLabelSelector(), o.GetFieldSelector())
+	_, p, err := r.find(ctx, req.GetNamespace(), o)
 	if err != nil {
 		return nil, err
 	}
-	limit := int(o.GetLimit())
-	if limit < 0 {
-		return nil, apierror.BadRequest("limit is negative", apierror.FieldViolation{Field: "options.limit", Description: "must not be negative"})
+	return listingOf(p), nil
+}
+
+// find reads a part of a collection as list options say it, and says what the part is.
+func (r *resource) find(ctx context.Context, namespace string, o *metav1.ListOptions) (*watchcache.Selection, watchcache.Page, error) {
+	var none watchcache.Page
+	if namespace != "" && !r.kind.Namespaced() {
+		return nil, none, apierror.BadRequest(r.kind.String() + " live in no namespace; the request names one")
+	}
+	s, err := watchcache.NewSelection(r.kind, namespace, o.GetLabelSelector(), o.GetFieldSelector())
+	if err != nil {
+		return nil, none, err
+	}
+	if o.GetLimit() < 0 {
+		return nil, none, apierror.BadRequest("limit is negative", apierror.FieldViolation{Field: "options.limit", Description: "must not be negative"})
 	}
 	if err := checkMatch(o); err != nil {
-		return nil, err
+		return nil, none, err
 	}
+	p, err := r.page(ctx, s, o)
+	return s, p, err
+}
+
+// page reads a selection at the revision that list options want.
+func (r *resource) page(ctx context.Context, s *watchcache.Selection, o *metav1.ListOptions) (watchcache.Page, error) {
+	var none watchcache.Page
+	limit := int(o.GetLimit())
 	switch {
 	case o.GetContinue() != "":
 		if v := o.GetResourceVersion(); v != "" && v != "0" {
-			return nil, apierror.BadRequest("resourceVersion cannot be set together with continue")
+			return none, apierror.BadRequest("resourceVersion cannot be set together with continue")
 		}
 		c, err := parseContinue(o.GetContinue(), s.Prefix())
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		return r.listAt(ctx, s, c.From, limit, c.Revision)
 	case o.GetResourceVersionMatch() == "Exact":
@@ -93,7 +110,7 @@ func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing,
 			err = apierror.BadRequest("resourceVersionMatch Exact needs a resourceVersion")
 		}
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		return r.listAt(ctx, s, "", limit, revision)
 	}
@@ -101,19 +118,19 @@ func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing,
 	defer cancel()
 	if err := r.await(wait, o.GetResourceVersion()); err != nil {
 		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return nil, err
+			return none, err
 		}
 		if v := o.GetResourceVersion(); v != "" {
-			return nil, tooNew(v)
+			return none, tooNew(v)
 		}
 		// The watch of the store is late. The store itself is always fresh.
 		newest, err := r.cfg.Caches.Newest(ctx)
 		if err != nil {
-			return nil, storeError(err)
+			return none, storeError(err)
 		}
 		return r.listAt(ctx, s, "", limit, newest)
 	}
-	return listingOf(r.cache.List(s, "", limit)), nil
+	return r.cache.List(s, "", limit), nil
 }
 
 // checkMatch checks how the revision of a list is meant.
@@ -136,9 +153,9 @@ func checkMatch(o *metav1.ListOptions) error {
 }
 
 // listAt lists as of a revision: from the cache when nothing has changed since, otherwise from the store's history.
-func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from string, limit int, revision int64) (*listing, error) {
+func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from string, limit int, revision int64) (watchcache.Page, error) {
 	if p, ok := r.cache.ListAt(s, from, limit, revision); ok {
-		return listingOf(p), nil
+		return p, nil
 	}
 	p := watchcache.Page{Revision: revision, Remaining: -1}
 	if from == "" {
@@ -152,7 +169,7 @@ func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from str
 		}
 		resp, err := r.cfg.Store.Range(ctx, req)
 		if err != nil {
-			return nil, storeError(err)
+			return watchcache.Page{}, storeError(err)
 		}
 		for i, kv := range resp.GetKvs() {
 			e, err := watchcache.NewEntry(r.kind, kv)
@@ -168,27 +185,32 @@ func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from str
 				if s.Everything() {
 					p.Remaining = resp.GetCount() - int64(i)
 				}
-				return listingOf(p), nil
+				return p, nil
 			}
 			p.Entries = append(p.Entries, e)
 		}
 		if !resp.GetMore() || len(resp.GetKvs()) == 0 {
-			return listingOf(p), nil
+			return p, nil
 		}
 		from = string(resp.GetKvs()[len(resp.GetKvs())-1].GetKey()) + "\x00"
 	}
 }
 
 func listingOf(p watchcache.Page) *listing {
-	l := &listing{meta: &metav1.ListMeta{ResourceVersion: formatVersion(p.Revision)}, items: make([][]byte, len(p.Entries))}
+	l := &listing{meta: listMeta(p), items: make([][]byte, len(p.Entries))}
 	for i, e := range p.Entries {
 		l.items[i] = e.Raw()
 	}
+	return l
+}
+
+func listMeta(p watchcache.Page) *metav1.ListMeta {
+	m := &metav1.ListMeta{ResourceVersion: formatVersion(p.Revision)}
 	if p.Next != "" {
-		l.meta.Continue = continuation{Revision: p.Revision, From: p.Next}.token()
+		m.Continue = continuation{Revision: p.Revision, From: p.Next}.token()
 		if p.Remaining >= 0 {
-			l.meta.RemainingItemCount = &p.Remaining
+			m.RemainingItemCount = &p.Remaining
 		}
 	}
-	return l
+	return m
 }

@@ -118,6 +118,10 @@ func (r *resource) unaryFor(o *metav1.MethodOptions) unary {
 		return func(ctx context.Context, req proto.Message) (any, error) {
 			return r.delete(ctx, req.(*metav1.DeleteRequest))
 		}
+	case call{metav1.Verb_VERB_DELETE_COLLECTION, ""}:
+		return func(ctx context.Context, req proto.Message) (any, error) {
+			return r.deleteCollection(ctx, req.(*metav1.DeleteCollectionRequest))
+		}
 	case call{metav1.Verb_VERB_GET, scaleSubresource}:
 		return func(ctx context.Context, req proto.Message) (any, error) {
 			return r.getScale(ctx, req.(*metav1.GetRequest))

@@ -23,15 +23,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ResourceService_Discover_FullMethodName     = "/kaji.api.v1.ResourceService/Discover"
-	ResourceService_Get_FullMethodName          = "/kaji.api.v1.ResourceService/Get"
-	ResourceService_List_FullMethodName         = "/kaji.api.v1.ResourceService/List"
-	ResourceService_Watch_FullMethodName        = "/kaji.api.v1.ResourceService/Watch"
-	ResourceService_Create_FullMethodName       = "/kaji.api.v1.ResourceService/Create"
-	ResourceService_Update_FullMethodName       = "/kaji.api.v1.ResourceService/Update"
-	ResourceService_UpdateStatus_FullMethodName = "/kaji.api.v1.ResourceService/UpdateStatus"
-	ResourceService_Patch_FullMethodName        = "/kaji.api.v1.ResourceService/Patch"
-	ResourceService_Delete_FullMethodName       = "/kaji.api.v1.ResourceService/Delete"
+	ResourceService_Discover_FullMethodName         = "/kaji.api.v1.ResourceService/Discover"
+	ResourceService_Get_FullMethodName              = "/kaji.api.v1.ResourceService/Get"
+	ResourceService_List_FullMethodName             = "/kaji.api.v1.ResourceService/List"
+	ResourceService_Watch_FullMethodName            = "/kaji.api.v1.ResourceService/Watch"
+	ResourceService_Create_FullMethodName           = "/kaji.api.v1.ResourceService/Create"
+	ResourceService_Update_FullMethodName           = "/kaji.api.v1.ResourceService/Update"
+	ResourceService_UpdateStatus_FullMethodName     = "/kaji.api.v1.ResourceService/UpdateStatus"
+	ResourceService_Patch_FullMethodName            = "/kaji.api.v1.ResourceService/Patch"
+	ResourceService_Delete_FullMethodName           = "/kaji.api.v1.ResourceService/Delete"
+	ResourceService_DeleteCollection_FullMethodName = "/kaji.api.v1.ResourceService/DeleteCollection"
 )
 
 // ResourceServiceClient is the client API for ResourceService service.
@@ -59,6 +60,9 @@ type ResourceServiceClient interface {
 	Patch(ctx context.Context, in *ResourceServicePatchRequest, opts ...grpc.CallOption) (*anypb.Any, error)
 	// Delete removes an object, or begins to.
 	Delete(ctx context.Context, in *ResourceServiceDeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollection removes all objects that are selected, each as Delete does; one that cannot be removed does
+	// not keep the others.
+	DeleteCollection(ctx context.Context, in *ResourceServiceDeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type resourceServiceClient struct {
@@ -168,6 +172,16 @@ func (c *resourceServiceClient) Delete(ctx context.Context, in *ResourceServiceD
 	return out, nil
 }
 
+func (c *resourceServiceClient) DeleteCollection(ctx context.Context, in *ResourceServiceDeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, ResourceService_DeleteCollection_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ResourceServiceServer is the server API for ResourceService service.
 // All implementations must embed UnimplementedResourceServiceServer
 // for forward compatibility.
@@ -193,6 +207,9 @@ type ResourceServiceServer interface {
 	Patch(context.Context, *ResourceServicePatchRequest) (*anypb.Any, error)
 	// Delete removes an object, or begins to.
 	Delete(context.Context, *ResourceServiceDeleteRequest) (*v1.Status, error)
+	// DeleteCollection removes all objects that are selected, each as Delete does; one that cannot be removed does
+	// not keep the others.
+	DeleteCollection(context.Context, *ResourceServiceDeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedResourceServiceServer()
 }
 
@@ -229,6 +246,9 @@ func (UnimplementedResourceServiceServer) Patch(context.Context, *ResourceServic
 }
 func (UnimplementedResourceServiceServer) Delete(context.Context, *ResourceServiceDeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
+}
+func (UnimplementedResourceServiceServer) DeleteCollection(context.Context, *ResourceServiceDeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollection not implemented")
 }
 func (UnimplementedResourceServiceServer) mustEmbedUnimplementedResourceServiceServer() {}
 func (UnimplementedResourceServiceServer) testEmbeddedByValue()                         {}
@@ -406,6 +426,24 @@ func _ResourceService_Delete_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ResourceService_DeleteCollection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResourceServiceDeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ResourceServiceServer).DeleteCollection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ResourceService_DeleteCollection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ResourceServiceServer).DeleteCollection(ctx, req.(*ResourceServiceDeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ResourceService_ServiceDesc is the grpc.ServiceDesc for ResourceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -444,6 +482,10 @@ var ResourceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Delete",
 			Handler:    _ResourceService_Delete_Handler,
+		},
+		{
+			MethodName: "DeleteCollection",
+			Handler:    _ResourceService_DeleteCollection_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

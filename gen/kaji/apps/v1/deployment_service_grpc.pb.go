@@ -21,16 +21,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DeploymentService_GetDeployment_FullMethodName          = "/kaji.apps.v1.DeploymentService/GetDeployment"
-	DeploymentService_ListDeployments_FullMethodName        = "/kaji.apps.v1.DeploymentService/ListDeployments"
-	DeploymentService_WatchDeployments_FullMethodName       = "/kaji.apps.v1.DeploymentService/WatchDeployments"
-	DeploymentService_CreateDeployment_FullMethodName       = "/kaji.apps.v1.DeploymentService/CreateDeployment"
-	DeploymentService_UpdateDeployment_FullMethodName       = "/kaji.apps.v1.DeploymentService/UpdateDeployment"
-	DeploymentService_UpdateDeploymentStatus_FullMethodName = "/kaji.apps.v1.DeploymentService/UpdateDeploymentStatus"
-	DeploymentService_PatchDeployment_FullMethodName        = "/kaji.apps.v1.DeploymentService/PatchDeployment"
-	DeploymentService_DeleteDeployment_FullMethodName       = "/kaji.apps.v1.DeploymentService/DeleteDeployment"
-	DeploymentService_GetDeploymentScale_FullMethodName     = "/kaji.apps.v1.DeploymentService/GetDeploymentScale"
-	DeploymentService_UpdateDeploymentScale_FullMethodName  = "/kaji.apps.v1.DeploymentService/UpdateDeploymentScale"
+	DeploymentService_GetDeployment_FullMethodName               = "/kaji.apps.v1.DeploymentService/GetDeployment"
+	DeploymentService_ListDeployments_FullMethodName             = "/kaji.apps.v1.DeploymentService/ListDeployments"
+	DeploymentService_WatchDeployments_FullMethodName            = "/kaji.apps.v1.DeploymentService/WatchDeployments"
+	DeploymentService_CreateDeployment_FullMethodName            = "/kaji.apps.v1.DeploymentService/CreateDeployment"
+	DeploymentService_UpdateDeployment_FullMethodName            = "/kaji.apps.v1.DeploymentService/UpdateDeployment"
+	DeploymentService_UpdateDeploymentStatus_FullMethodName      = "/kaji.apps.v1.DeploymentService/UpdateDeploymentStatus"
+	DeploymentService_PatchDeployment_FullMethodName             = "/kaji.apps.v1.DeploymentService/PatchDeployment"
+	DeploymentService_DeleteDeployment_FullMethodName            = "/kaji.apps.v1.DeploymentService/DeleteDeployment"
+	DeploymentService_DeleteCollectionDeployments_FullMethodName = "/kaji.apps.v1.DeploymentService/DeleteCollectionDeployments"
+	DeploymentService_GetDeploymentScale_FullMethodName          = "/kaji.apps.v1.DeploymentService/GetDeploymentScale"
+	DeploymentService_UpdateDeploymentScale_FullMethodName       = "/kaji.apps.v1.DeploymentService/UpdateDeploymentScale"
 )
 
 // DeploymentServiceClient is the client API for DeploymentService service.
@@ -55,6 +56,9 @@ type DeploymentServiceClient interface {
 	PatchDeployment(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Deployment, error)
 	// DeleteDeployment removes a Deployment, or marks it for removal when something must be done first.
 	DeleteDeployment(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionDeployments removes all Deployments that are selected, each as DeleteDeployment does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionDeployments(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// GetDeploymentScale reads the scale of a Deployment.
 	GetDeploymentScale(ctx context.Context, in *v1.GetRequest, opts ...grpc.CallOption) (*v11.Scale, error)
 	// UpdateDeploymentScale sets spec.replicas of a Deployment.
@@ -158,6 +162,16 @@ func (c *deploymentServiceClient) DeleteDeployment(ctx context.Context, in *v1.D
 	return out, nil
 }
 
+func (c *deploymentServiceClient) DeleteCollectionDeployments(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, DeploymentService_DeleteCollectionDeployments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deploymentServiceClient) GetDeploymentScale(ctx context.Context, in *v1.GetRequest, opts ...grpc.CallOption) (*v11.Scale, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v11.Scale)
@@ -200,6 +214,9 @@ type DeploymentServiceServer interface {
 	PatchDeployment(context.Context, *v1.PatchRequest) (*Deployment, error)
 	// DeleteDeployment removes a Deployment, or marks it for removal when something must be done first.
 	DeleteDeployment(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionDeployments removes all Deployments that are selected, each as DeleteDeployment does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionDeployments(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	// GetDeploymentScale reads the scale of a Deployment.
 	GetDeploymentScale(context.Context, *v1.GetRequest) (*v11.Scale, error)
 	// UpdateDeploymentScale sets spec.replicas of a Deployment.
@@ -237,6 +254,9 @@ func (UnimplementedDeploymentServiceServer) PatchDeployment(context.Context, *v1
 }
 func (UnimplementedDeploymentServiceServer) DeleteDeployment(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteDeployment not implemented")
+}
+func (UnimplementedDeploymentServiceServer) DeleteCollectionDeployments(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionDeployments not implemented")
 }
 func (UnimplementedDeploymentServiceServer) GetDeploymentScale(context.Context, *v1.GetRequest) (*v11.Scale, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDeploymentScale not implemented")
@@ -402,6 +422,24 @@ func _DeploymentService_DeleteDeployment_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeploymentService_DeleteCollectionDeployments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeploymentServiceServer).DeleteCollectionDeployments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeploymentService_DeleteCollectionDeployments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeploymentServiceServer).DeleteCollectionDeployments(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeploymentService_GetDeploymentScale_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.GetRequest)
 	if err := dec(in); err != nil {
@@ -472,6 +510,10 @@ var DeploymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteDeployment",
 			Handler:    _DeploymentService_DeleteDeployment_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionDeployments",
+			Handler:    _DeploymentService_DeleteCollectionDeployments_Handler,
 		},
 		{
 			MethodName: "GetDeploymentScale",

@@ -21,16 +21,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ReplicaSetService_GetReplicaSet_FullMethodName          = "/kaji.apps.v1.ReplicaSetService/GetReplicaSet"
-	ReplicaSetService_ListReplicaSets_FullMethodName        = "/kaji.apps.v1.ReplicaSetService/ListReplicaSets"
-	ReplicaSetService_WatchReplicaSets_FullMethodName       = "/kaji.apps.v1.ReplicaSetService/WatchReplicaSets"
-	ReplicaSetService_CreateReplicaSet_FullMethodName       = "/kaji.apps.v1.ReplicaSetService/CreateReplicaSet"
-	ReplicaSetService_UpdateReplicaSet_FullMethodName       = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSet"
-	ReplicaSetService_UpdateReplicaSetStatus_FullMethodName = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSetStatus"
-	ReplicaSetService_PatchReplicaSet_FullMethodName        = "/kaji.apps.v1.ReplicaSetService/PatchReplicaSet"
-	ReplicaSetService_DeleteReplicaSet_FullMethodName       = "/kaji.apps.v1.ReplicaSetService/DeleteReplicaSet"
-	ReplicaSetService_GetReplicaSetScale_FullMethodName     = "/kaji.apps.v1.ReplicaSetService/GetReplicaSetScale"
-	ReplicaSetService_UpdateReplicaSetScale_FullMethodName  = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSetScale"
+	ReplicaSetService_GetReplicaSet_FullMethodName               = "/kaji.apps.v1.ReplicaSetService/GetReplicaSet"
+	ReplicaSetService_ListReplicaSets_FullMethodName             = "/kaji.apps.v1.ReplicaSetService/ListReplicaSets"
+	ReplicaSetService_WatchReplicaSets_FullMethodName            = "/kaji.apps.v1.ReplicaSetService/WatchReplicaSets"
+	ReplicaSetService_CreateReplicaSet_FullMethodName            = "/kaji.apps.v1.ReplicaSetService/CreateReplicaSet"
+	ReplicaSetService_UpdateReplicaSet_FullMethodName            = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSet"
+	ReplicaSetService_UpdateReplicaSetStatus_FullMethodName      = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSetStatus"
+	ReplicaSetService_PatchReplicaSet_FullMethodName             = "/kaji.apps.v1.ReplicaSetService/PatchReplicaSet"
+	ReplicaSetService_DeleteReplicaSet_FullMethodName            = "/kaji.apps.v1.ReplicaSetService/DeleteReplicaSet"
+	ReplicaSetService_DeleteCollectionReplicaSets_FullMethodName = "/kaji.apps.v1.ReplicaSetService/DeleteCollectionReplicaSets"
+	ReplicaSetService_GetReplicaSetScale_FullMethodName          = "/kaji.apps.v1.ReplicaSetService/GetReplicaSetScale"
+	ReplicaSetService_UpdateReplicaSetScale_FullMethodName       = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSetScale"
 )
 
 // ReplicaSetServiceClient is the client API for ReplicaSetService service.
@@ -55,6 +56,9 @@ type ReplicaSetServiceClient interface {
 	PatchReplicaSet(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*ReplicaSet, error)
 	// DeleteReplicaSet removes a ReplicaSet, or marks it for removal when something must be done first.
 	DeleteReplicaSet(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionReplicaSets removes all ReplicaSets that are selected, each as DeleteReplicaSet does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionReplicaSets(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// GetReplicaSetScale reads the scale of a ReplicaSet.
 	GetReplicaSetScale(ctx context.Context, in *v1.GetRequest, opts ...grpc.CallOption) (*v11.Scale, error)
 	// UpdateReplicaSetScale sets spec.replicas of a ReplicaSet.
@@ -158,6 +162,16 @@ func (c *replicaSetServiceClient) DeleteReplicaSet(ctx context.Context, in *v1.D
 	return out, nil
 }
 
+func (c *replicaSetServiceClient) DeleteCollectionReplicaSets(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, ReplicaSetService_DeleteCollectionReplicaSets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *replicaSetServiceClient) GetReplicaSetScale(ctx context.Context, in *v1.GetRequest, opts ...grpc.CallOption) (*v11.Scale, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v11.Scale)
@@ -200,6 +214,9 @@ type ReplicaSetServiceServer interface {
 	PatchReplicaSet(context.Context, *v1.PatchRequest) (*ReplicaSet, error)
 	// DeleteReplicaSet removes a ReplicaSet, or marks it for removal when something must be done first.
 	DeleteReplicaSet(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionReplicaSets removes all ReplicaSets that are selected, each as DeleteReplicaSet does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionReplicaSets(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	// GetReplicaSetScale reads the scale of a ReplicaSet.
 	GetReplicaSetScale(context.Context, *v1.GetRequest) (*v11.Scale, error)
 	// UpdateReplicaSetScale sets spec.replicas of a ReplicaSet.
@@ -237,6 +254,9 @@ func (UnimplementedReplicaSetServiceServer) PatchReplicaSet(context.Context, *v1
 }
 func (UnimplementedReplicaSetServiceServer) DeleteReplicaSet(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteReplicaSet not implemented")
+}
+func (UnimplementedReplicaSetServiceServer) DeleteCollectionReplicaSets(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionReplicaSets not implemented")
 }
 func (UnimplementedReplicaSetServiceServer) GetReplicaSetScale(context.Context, *v1.GetRequest) (*v11.Scale, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReplicaSetScale not implemented")
@@ -402,6 +422,24 @@ func _ReplicaSetService_DeleteReplicaSet_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReplicaSetService_DeleteCollectionReplicaSets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReplicaSetServiceServer).DeleteCollectionReplicaSets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReplicaSetService_DeleteCollectionReplicaSets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReplicaSetServiceServer).DeleteCollectionReplicaSets(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ReplicaSetService_GetReplicaSetScale_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.GetRequest)
 	if err := dec(in); err != nil {
@@ -472,6 +510,10 @@ var ReplicaSetService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteReplicaSet",
 			Handler:    _ReplicaSetService_DeleteReplicaSet_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionReplicaSets",
+			Handler:    _ReplicaSetService_DeleteCollectionReplicaSets_Handler,
 		},
 		{
 			MethodName: "GetReplicaSetScale",

@@ -20,13 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LeaseService_GetLease_FullMethodName    = "/kaji.coordination.v1.LeaseService/GetLease"
-	LeaseService_ListLeases_FullMethodName  = "/kaji.coordination.v1.LeaseService/ListLeases"
-	LeaseService_WatchLeases_FullMethodName = "/kaji.coordination.v1.LeaseService/WatchLeases"
-	LeaseService_CreateLease_FullMethodName = "/kaji.coordination.v1.LeaseService/CreateLease"
-	LeaseService_UpdateLease_FullMethodName = "/kaji.coordination.v1.LeaseService/UpdateLease"
-	LeaseService_PatchLease_FullMethodName  = "/kaji.coordination.v1.LeaseService/PatchLease"
-	LeaseService_DeleteLease_FullMethodName = "/kaji.coordination.v1.LeaseService/DeleteLease"
+	LeaseService_GetLease_FullMethodName               = "/kaji.coordination.v1.LeaseService/GetLease"
+	LeaseService_ListLeases_FullMethodName             = "/kaji.coordination.v1.LeaseService/ListLeases"
+	LeaseService_WatchLeases_FullMethodName            = "/kaji.coordination.v1.LeaseService/WatchLeases"
+	LeaseService_CreateLease_FullMethodName            = "/kaji.coordination.v1.LeaseService/CreateLease"
+	LeaseService_UpdateLease_FullMethodName            = "/kaji.coordination.v1.LeaseService/UpdateLease"
+	LeaseService_PatchLease_FullMethodName             = "/kaji.coordination.v1.LeaseService/PatchLease"
+	LeaseService_DeleteLease_FullMethodName            = "/kaji.coordination.v1.LeaseService/DeleteLease"
+	LeaseService_DeleteCollectionLeases_FullMethodName = "/kaji.coordination.v1.LeaseService/DeleteCollectionLeases"
 )
 
 // LeaseServiceClient is the client API for LeaseService service.
@@ -49,6 +50,9 @@ type LeaseServiceClient interface {
 	PatchLease(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Lease, error)
 	// DeleteLease removes a Lease, or marks it for removal when something must be done first.
 	DeleteLease(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionLeases removes all Leases that are selected, each as DeleteLease does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionLeases(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type leaseServiceClient struct {
@@ -138,6 +142,16 @@ func (c *leaseServiceClient) DeleteLease(ctx context.Context, in *v1.DeleteReque
 	return out, nil
 }
 
+func (c *leaseServiceClient) DeleteCollectionLeases(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, LeaseService_DeleteCollectionLeases_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LeaseServiceServer is the server API for LeaseService service.
 // All implementations must embed UnimplementedLeaseServiceServer
 // for forward compatibility.
@@ -158,6 +172,9 @@ type LeaseServiceServer interface {
 	PatchLease(context.Context, *v1.PatchRequest) (*Lease, error)
 	// DeleteLease removes a Lease, or marks it for removal when something must be done first.
 	DeleteLease(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionLeases removes all Leases that are selected, each as DeleteLease does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionLeases(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedLeaseServiceServer()
 }
 
@@ -188,6 +205,9 @@ func (UnimplementedLeaseServiceServer) PatchLease(context.Context, *v1.PatchRequ
 }
 func (UnimplementedLeaseServiceServer) DeleteLease(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteLease not implemented")
+}
+func (UnimplementedLeaseServiceServer) DeleteCollectionLeases(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionLeases not implemented")
 }
 func (UnimplementedLeaseServiceServer) mustEmbedUnimplementedLeaseServiceServer() {}
 func (UnimplementedLeaseServiceServer) testEmbeddedByValue()                      {}
@@ -329,6 +349,24 @@ func _LeaseService_DeleteLease_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LeaseService_DeleteCollectionLeases_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LeaseServiceServer).DeleteCollectionLeases(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LeaseService_DeleteCollectionLeases_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LeaseServiceServer).DeleteCollectionLeases(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LeaseService_ServiceDesc is the grpc.ServiceDesc for LeaseService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -359,6 +397,10 @@ var LeaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteLease",
 			Handler:    _LeaseService_DeleteLease_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionLeases",
+			Handler:    _LeaseService_DeleteCollectionLeases_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

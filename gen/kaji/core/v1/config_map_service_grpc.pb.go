@@ -20,13 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ConfigMapService_GetConfigMap_FullMethodName    = "/kaji.core.v1.ConfigMapService/GetConfigMap"
-	ConfigMapService_ListConfigMaps_FullMethodName  = "/kaji.core.v1.ConfigMapService/ListConfigMaps"
-	ConfigMapService_WatchConfigMaps_FullMethodName = "/kaji.core.v1.ConfigMapService/WatchConfigMaps"
-	ConfigMapService_CreateConfigMap_FullMethodName = "/kaji.core.v1.ConfigMapService/CreateConfigMap"
-	ConfigMapService_UpdateConfigMap_FullMethodName = "/kaji.core.v1.ConfigMapService/UpdateConfigMap"
-	ConfigMapService_PatchConfigMap_FullMethodName  = "/kaji.core.v1.ConfigMapService/PatchConfigMap"
-	ConfigMapService_DeleteConfigMap_FullMethodName = "/kaji.core.v1.ConfigMapService/DeleteConfigMap"
+	ConfigMapService_GetConfigMap_FullMethodName               = "/kaji.core.v1.ConfigMapService/GetConfigMap"
+	ConfigMapService_ListConfigMaps_FullMethodName             = "/kaji.core.v1.ConfigMapService/ListConfigMaps"
+	ConfigMapService_WatchConfigMaps_FullMethodName            = "/kaji.core.v1.ConfigMapService/WatchConfigMaps"
+	ConfigMapService_CreateConfigMap_FullMethodName            = "/kaji.core.v1.ConfigMapService/CreateConfigMap"
+	ConfigMapService_UpdateConfigMap_FullMethodName            = "/kaji.core.v1.ConfigMapService/UpdateConfigMap"
+	ConfigMapService_PatchConfigMap_FullMethodName             = "/kaji.core.v1.ConfigMapService/PatchConfigMap"
+	ConfigMapService_DeleteConfigMap_FullMethodName            = "/kaji.core.v1.ConfigMapService/DeleteConfigMap"
+	ConfigMapService_DeleteCollectionConfigMaps_FullMethodName = "/kaji.core.v1.ConfigMapService/DeleteCollectionConfigMaps"
 )
 
 // ConfigMapServiceClient is the client API for ConfigMapService service.
@@ -49,6 +50,9 @@ type ConfigMapServiceClient interface {
 	PatchConfigMap(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*ConfigMap, error)
 	// DeleteConfigMap removes a ConfigMap, or marks it for removal when something must be done first.
 	DeleteConfigMap(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionConfigMaps removes all ConfigMaps that are selected, each as DeleteConfigMap does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionConfigMaps(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type configMapServiceClient struct {
@@ -138,6 +142,16 @@ func (c *configMapServiceClient) DeleteConfigMap(ctx context.Context, in *v1.Del
 	return out, nil
 }
 
+func (c *configMapServiceClient) DeleteCollectionConfigMaps(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, ConfigMapService_DeleteCollectionConfigMaps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ConfigMapServiceServer is the server API for ConfigMapService service.
 // All implementations must embed UnimplementedConfigMapServiceServer
 // for forward compatibility.
@@ -158,6 +172,9 @@ type ConfigMapServiceServer interface {
 	PatchConfigMap(context.Context, *v1.PatchRequest) (*ConfigMap, error)
 	// DeleteConfigMap removes a ConfigMap, or marks it for removal when something must be done first.
 	DeleteConfigMap(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionConfigMaps removes all ConfigMaps that are selected, each as DeleteConfigMap does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionConfigMaps(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedConfigMapServiceServer()
 }
 
@@ -188,6 +205,9 @@ func (UnimplementedConfigMapServiceServer) PatchConfigMap(context.Context, *v1.P
 }
 func (UnimplementedConfigMapServiceServer) DeleteConfigMap(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteConfigMap not implemented")
+}
+func (UnimplementedConfigMapServiceServer) DeleteCollectionConfigMaps(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionConfigMaps not implemented")
 }
 func (UnimplementedConfigMapServiceServer) mustEmbedUnimplementedConfigMapServiceServer() {}
 func (UnimplementedConfigMapServiceServer) testEmbeddedByValue()                          {}
@@ -329,6 +349,24 @@ func _ConfigMapService_DeleteConfigMap_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConfigMapService_DeleteCollectionConfigMaps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConfigMapServiceServer).DeleteCollectionConfigMaps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConfigMapService_DeleteCollectionConfigMaps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConfigMapServiceServer).DeleteCollectionConfigMaps(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ConfigMapService_ServiceDesc is the grpc.ServiceDesc for ConfigMapService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -359,6 +397,10 @@ var ConfigMapService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteConfigMap",
 			Handler:    _ConfigMapService_DeleteConfigMap_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionConfigMaps",
+			Handler:    _ConfigMapService_DeleteCollectionConfigMaps_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -20,13 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EventService_GetEvent_FullMethodName    = "/kaji.core.v1.EventService/GetEvent"
-	EventService_ListEvents_FullMethodName  = "/kaji.core.v1.EventService/ListEvents"
-	EventService_WatchEvents_FullMethodName = "/kaji.core.v1.EventService/WatchEvents"
-	EventService_CreateEvent_FullMethodName = "/kaji.core.v1.EventService/CreateEvent"
-	EventService_UpdateEvent_FullMethodName = "/kaji.core.v1.EventService/UpdateEvent"
-	EventService_PatchEvent_FullMethodName  = "/kaji.core.v1.EventService/PatchEvent"
-	EventService_DeleteEvent_FullMethodName = "/kaji.core.v1.EventService/DeleteEvent"
+	EventService_GetEvent_FullMethodName               = "/kaji.core.v1.EventService/GetEvent"
+	EventService_ListEvents_FullMethodName             = "/kaji.core.v1.EventService/ListEvents"
+	EventService_WatchEvents_FullMethodName            = "/kaji.core.v1.EventService/WatchEvents"
+	EventService_CreateEvent_FullMethodName            = "/kaji.core.v1.EventService/CreateEvent"
+	EventService_UpdateEvent_FullMethodName            = "/kaji.core.v1.EventService/UpdateEvent"
+	EventService_PatchEvent_FullMethodName             = "/kaji.core.v1.EventService/PatchEvent"
+	EventService_DeleteEvent_FullMethodName            = "/kaji.core.v1.EventService/DeleteEvent"
+	EventService_DeleteCollectionEvents_FullMethodName = "/kaji.core.v1.EventService/DeleteCollectionEvents"
 )
 
 // EventServiceClient is the client API for EventService service.
@@ -49,6 +50,9 @@ type EventServiceClient interface {
 	PatchEvent(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Event, error)
 	// DeleteEvent removes an Event, or marks it for removal when something must be done first.
 	DeleteEvent(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionEvents removes all Events that are selected, each as DeleteEvent does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionEvents(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type eventServiceClient struct {
@@ -138,6 +142,16 @@ func (c *eventServiceClient) DeleteEvent(ctx context.Context, in *v1.DeleteReque
 	return out, nil
 }
 
+func (c *eventServiceClient) DeleteCollectionEvents(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, EventService_DeleteCollectionEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EventServiceServer is the server API for EventService service.
 // All implementations must embed UnimplementedEventServiceServer
 // for forward compatibility.
@@ -158,6 +172,9 @@ type EventServiceServer interface {
 	PatchEvent(context.Context, *v1.PatchRequest) (*Event, error)
 	// DeleteEvent removes an Event, or marks it for removal when something must be done first.
 	DeleteEvent(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionEvents removes all Events that are selected, each as DeleteEvent does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionEvents(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedEventServiceServer()
 }
 
@@ -188,6 +205,9 @@ func (UnimplementedEventServiceServer) PatchEvent(context.Context, *v1.PatchRequ
 }
 func (UnimplementedEventServiceServer) DeleteEvent(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteEvent not implemented")
+}
+func (UnimplementedEventServiceServer) DeleteCollectionEvents(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionEvents not implemented")
 }
 func (UnimplementedEventServiceServer) mustEmbedUnimplementedEventServiceServer() {}
 func (UnimplementedEventServiceServer) testEmbeddedByValue()                      {}
@@ -329,6 +349,24 @@ func _EventService_DeleteEvent_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_DeleteCollectionEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).DeleteCollectionEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_DeleteCollectionEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).DeleteCollectionEvents(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EventService_ServiceDesc is the grpc.ServiceDesc for EventService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -359,6 +397,10 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteEvent",
 			Handler:    _EventService_DeleteEvent_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionEvents",
+			Handler:    _EventService_DeleteCollectionEvents_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

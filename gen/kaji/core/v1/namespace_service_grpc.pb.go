@@ -20,14 +20,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	NamespaceService_GetNamespace_FullMethodName          = "/kaji.core.v1.NamespaceService/GetNamespace"
-	NamespaceService_ListNamespaces_FullMethodName        = "/kaji.core.v1.NamespaceService/ListNamespaces"
-	NamespaceService_WatchNamespaces_FullMethodName       = "/kaji.core.v1.NamespaceService/WatchNamespaces"
-	NamespaceService_CreateNamespace_FullMethodName       = "/kaji.core.v1.NamespaceService/CreateNamespace"
-	NamespaceService_UpdateNamespace_FullMethodName       = "/kaji.core.v1.NamespaceService/UpdateNamespace"
-	NamespaceService_UpdateNamespaceStatus_FullMethodName = "/kaji.core.v1.NamespaceService/UpdateNamespaceStatus"
-	NamespaceService_PatchNamespace_FullMethodName        = "/kaji.core.v1.NamespaceService/PatchNamespace"
-	NamespaceService_DeleteNamespace_FullMethodName       = "/kaji.core.v1.NamespaceService/DeleteNamespace"
+	NamespaceService_GetNamespace_FullMethodName               = "/kaji.core.v1.NamespaceService/GetNamespace"
+	NamespaceService_ListNamespaces_FullMethodName             = "/kaji.core.v1.NamespaceService/ListNamespaces"
+	NamespaceService_WatchNamespaces_FullMethodName            = "/kaji.core.v1.NamespaceService/WatchNamespaces"
+	NamespaceService_CreateNamespace_FullMethodName            = "/kaji.core.v1.NamespaceService/CreateNamespace"
+	NamespaceService_UpdateNamespace_FullMethodName            = "/kaji.core.v1.NamespaceService/UpdateNamespace"
+	NamespaceService_UpdateNamespaceStatus_FullMethodName      = "/kaji.core.v1.NamespaceService/UpdateNamespaceStatus"
+	NamespaceService_PatchNamespace_FullMethodName             = "/kaji.core.v1.NamespaceService/PatchNamespace"
+	NamespaceService_DeleteNamespace_FullMethodName            = "/kaji.core.v1.NamespaceService/DeleteNamespace"
+	NamespaceService_DeleteCollectionNamespaces_FullMethodName = "/kaji.core.v1.NamespaceService/DeleteCollectionNamespaces"
 )
 
 // NamespaceServiceClient is the client API for NamespaceService service.
@@ -52,6 +53,9 @@ type NamespaceServiceClient interface {
 	PatchNamespace(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Namespace, error)
 	// DeleteNamespace removes a Namespace, or marks it for removal when something must be done first.
 	DeleteNamespace(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionNamespaces removes all Namespaces that are selected, each as DeleteNamespace does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionNamespaces(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type namespaceServiceClient struct {
@@ -151,6 +155,16 @@ func (c *namespaceServiceClient) DeleteNamespace(ctx context.Context, in *v1.Del
 	return out, nil
 }
 
+func (c *namespaceServiceClient) DeleteCollectionNamespaces(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, NamespaceService_DeleteCollectionNamespaces_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NamespaceServiceServer is the server API for NamespaceService service.
 // All implementations must embed UnimplementedNamespaceServiceServer
 // for forward compatibility.
@@ -173,6 +187,9 @@ type NamespaceServiceServer interface {
 	PatchNamespace(context.Context, *v1.PatchRequest) (*Namespace, error)
 	// DeleteNamespace removes a Namespace, or marks it for removal when something must be done first.
 	DeleteNamespace(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionNamespaces removes all Namespaces that are selected, each as DeleteNamespace does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionNamespaces(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedNamespaceServiceServer()
 }
 
@@ -206,6 +223,9 @@ func (UnimplementedNamespaceServiceServer) PatchNamespace(context.Context, *v1.P
 }
 func (UnimplementedNamespaceServiceServer) DeleteNamespace(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteNamespace not implemented")
+}
+func (UnimplementedNamespaceServiceServer) DeleteCollectionNamespaces(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionNamespaces not implemented")
 }
 func (UnimplementedNamespaceServiceServer) mustEmbedUnimplementedNamespaceServiceServer() {}
 func (UnimplementedNamespaceServiceServer) testEmbeddedByValue()                          {}
@@ -365,6 +385,24 @@ func _NamespaceService_DeleteNamespace_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NamespaceService_DeleteCollectionNamespaces_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NamespaceServiceServer).DeleteCollectionNamespaces(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NamespaceService_DeleteCollectionNamespaces_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NamespaceServiceServer).DeleteCollectionNamespaces(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NamespaceService_ServiceDesc is the grpc.ServiceDesc for NamespaceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -399,6 +437,10 @@ var NamespaceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteNamespace",
 			Handler:    _NamespaceService_DeleteNamespace_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionNamespaces",
+			Handler:    _NamespaceService_DeleteCollectionNamespaces_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -200,7 +200,7 @@ const file_kaji_core_v1_node_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"v\n" +
 	"\x11UpdateNodeRequest\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.kaji.core.v1.NodeR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xe9\x04\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xc7\x05\n" +
 	"\vNodeService\x12?\n" +
 	"\aGetNode\x12\x18.kaji.meta.v1.GetRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\x01\x12F\n" +
 	"\tListNodes\x12\x19.kaji.meta.v1.ListRequest\x1a\x16.kaji.core.v1.NodeList\"\x06\xa2\xbb\x18\x02\b\x02\x12T\n" +
@@ -214,7 +214,8 @@ const file_kaji_core_v1_node_service_proto_rawDesc = "" +
 	"\b\x05\x12\x06status\x12C\n" +
 	"\tPatchNode\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\x06\x12G\n" +
 	"\n" +
-	"DeleteNode\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\aB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
+	"DeleteNode\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12\\\n" +
+	"\x15DeleteCollectionNodes\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
 var (
 	file_kaji_core_v1_node_service_proto_rawDescOnce sync.Once
@@ -230,20 +231,21 @@ func file_kaji_core_v1_node_service_proto_rawDescGZIP() []byte {
 
 var file_kaji_core_v1_node_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_kaji_core_v1_node_service_proto_goTypes = []any{
-	(*WatchNodesResponse)(nil), // 0: kaji.core.v1.WatchNodesResponse
-	(*CreateNodeRequest)(nil),  // 1: kaji.core.v1.CreateNodeRequest
-	(*UpdateNodeRequest)(nil),  // 2: kaji.core.v1.UpdateNodeRequest
-	(v1.EventType)(0),          // 3: kaji.meta.v1.EventType
-	(*Node)(nil),               // 4: kaji.core.v1.Node
-	(*v1.CreateOptions)(nil),   // 5: kaji.meta.v1.CreateOptions
-	(*v1.UpdateOptions)(nil),   // 6: kaji.meta.v1.UpdateOptions
-	(*v1.GetRequest)(nil),      // 7: kaji.meta.v1.GetRequest
-	(*v1.ListRequest)(nil),     // 8: kaji.meta.v1.ListRequest
-	(*v1.WatchRequest)(nil),    // 9: kaji.meta.v1.WatchRequest
-	(*v1.PatchRequest)(nil),    // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),   // 11: kaji.meta.v1.DeleteRequest
-	(*NodeList)(nil),           // 12: kaji.core.v1.NodeList
-	(*v1.Status)(nil),          // 13: kaji.meta.v1.Status
+	(*WatchNodesResponse)(nil),         // 0: kaji.core.v1.WatchNodesResponse
+	(*CreateNodeRequest)(nil),          // 1: kaji.core.v1.CreateNodeRequest
+	(*UpdateNodeRequest)(nil),          // 2: kaji.core.v1.UpdateNodeRequest
+	(v1.EventType)(0),                  // 3: kaji.meta.v1.EventType
+	(*Node)(nil),                       // 4: kaji.core.v1.Node
+	(*v1.CreateOptions)(nil),           // 5: kaji.meta.v1.CreateOptions
+	(*v1.UpdateOptions)(nil),           // 6: kaji.meta.v1.UpdateOptions
+	(*v1.GetRequest)(nil),              // 7: kaji.meta.v1.GetRequest
+	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
+	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
+	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
+	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
+	(*NodeList)(nil),                   // 13: kaji.core.v1.NodeList
+	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_node_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchNodesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -260,16 +262,18 @@ var file_kaji_core_v1_node_service_proto_depIdxs = []int32{
 	2,  // 11: kaji.core.v1.NodeService.UpdateNodeStatus:input_type -> kaji.core.v1.UpdateNodeRequest
 	10, // 12: kaji.core.v1.NodeService.PatchNode:input_type -> kaji.meta.v1.PatchRequest
 	11, // 13: kaji.core.v1.NodeService.DeleteNode:input_type -> kaji.meta.v1.DeleteRequest
-	4,  // 14: kaji.core.v1.NodeService.GetNode:output_type -> kaji.core.v1.Node
-	12, // 15: kaji.core.v1.NodeService.ListNodes:output_type -> kaji.core.v1.NodeList
-	0,  // 16: kaji.core.v1.NodeService.WatchNodes:output_type -> kaji.core.v1.WatchNodesResponse
-	4,  // 17: kaji.core.v1.NodeService.CreateNode:output_type -> kaji.core.v1.Node
-	4,  // 18: kaji.core.v1.NodeService.UpdateNode:output_type -> kaji.core.v1.Node
-	4,  // 19: kaji.core.v1.NodeService.UpdateNodeStatus:output_type -> kaji.core.v1.Node
-	4,  // 20: kaji.core.v1.NodeService.PatchNode:output_type -> kaji.core.v1.Node
-	13, // 21: kaji.core.v1.NodeService.DeleteNode:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	12, // 14: kaji.core.v1.NodeService.DeleteCollectionNodes:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.core.v1.NodeService.GetNode:output_type -> kaji.core.v1.Node
+	13, // 16: kaji.core.v1.NodeService.ListNodes:output_type -> kaji.core.v1.NodeList
+	0,  // 17: kaji.core.v1.NodeService.WatchNodes:output_type -> kaji.core.v1.WatchNodesResponse
+	4,  // 18: kaji.core.v1.NodeService.CreateNode:output_type -> kaji.core.v1.Node
+	4,  // 19: kaji.core.v1.NodeService.UpdateNode:output_type -> kaji.core.v1.Node
+	4,  // 20: kaji.core.v1.NodeService.UpdateNodeStatus:output_type -> kaji.core.v1.Node
+	4,  // 21: kaji.core.v1.NodeService.PatchNode:output_type -> kaji.core.v1.Node
+	14, // 22: kaji.core.v1.NodeService.DeleteNode:output_type -> kaji.meta.v1.Status
+	14, // 23: kaji.core.v1.NodeService.DeleteCollectionNodes:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

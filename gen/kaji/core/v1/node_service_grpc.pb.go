@@ -20,14 +20,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	NodeService_GetNode_FullMethodName          = "/kaji.core.v1.NodeService/GetNode"
-	NodeService_ListNodes_FullMethodName        = "/kaji.core.v1.NodeService/ListNodes"
-	NodeService_WatchNodes_FullMethodName       = "/kaji.core.v1.NodeService/WatchNodes"
-	NodeService_CreateNode_FullMethodName       = "/kaji.core.v1.NodeService/CreateNode"
-	NodeService_UpdateNode_FullMethodName       = "/kaji.core.v1.NodeService/UpdateNode"
-	NodeService_UpdateNodeStatus_FullMethodName = "/kaji.core.v1.NodeService/UpdateNodeStatus"
-	NodeService_PatchNode_FullMethodName        = "/kaji.core.v1.NodeService/PatchNode"
-	NodeService_DeleteNode_FullMethodName       = "/kaji.core.v1.NodeService/DeleteNode"
+	NodeService_GetNode_FullMethodName               = "/kaji.core.v1.NodeService/GetNode"
+	NodeService_ListNodes_FullMethodName             = "/kaji.core.v1.NodeService/ListNodes"
+	NodeService_WatchNodes_FullMethodName            = "/kaji.core.v1.NodeService/WatchNodes"
+	NodeService_CreateNode_FullMethodName            = "/kaji.core.v1.NodeService/CreateNode"
+	NodeService_UpdateNode_FullMethodName            = "/kaji.core.v1.NodeService/UpdateNode"
+	NodeService_UpdateNodeStatus_FullMethodName      = "/kaji.core.v1.NodeService/UpdateNodeStatus"
+	NodeService_PatchNode_FullMethodName             = "/kaji.core.v1.NodeService/PatchNode"
+	NodeService_DeleteNode_FullMethodName            = "/kaji.core.v1.NodeService/DeleteNode"
+	NodeService_DeleteCollectionNodes_FullMethodName = "/kaji.core.v1.NodeService/DeleteCollectionNodes"
 )
 
 // NodeServiceClient is the client API for NodeService service.
@@ -52,6 +53,9 @@ type NodeServiceClient interface {
 	PatchNode(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Node, error)
 	// DeleteNode removes a Node, or marks it for removal when something must be done first.
 	DeleteNode(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionNodes removes all Nodes that are selected, each as DeleteNode does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionNodes(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type nodeServiceClient struct {
@@ -151,6 +155,16 @@ func (c *nodeServiceClient) DeleteNode(ctx context.Context, in *v1.DeleteRequest
 	return out, nil
 }
 
+func (c *nodeServiceClient) DeleteCollectionNodes(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, NodeService_DeleteCollectionNodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NodeServiceServer is the server API for NodeService service.
 // All implementations must embed UnimplementedNodeServiceServer
 // for forward compatibility.
@@ -173,6 +187,9 @@ type NodeServiceServer interface {
 	PatchNode(context.Context, *v1.PatchRequest) (*Node, error)
 	// DeleteNode removes a Node, or marks it for removal when something must be done first.
 	DeleteNode(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionNodes removes all Nodes that are selected, each as DeleteNode does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionNodes(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedNodeServiceServer()
 }
 
@@ -206,6 +223,9 @@ func (UnimplementedNodeServiceServer) PatchNode(context.Context, *v1.PatchReques
 }
 func (UnimplementedNodeServiceServer) DeleteNode(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteNode not implemented")
+}
+func (UnimplementedNodeServiceServer) DeleteCollectionNodes(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionNodes not implemented")
 }
 func (UnimplementedNodeServiceServer) mustEmbedUnimplementedNodeServiceServer() {}
 func (UnimplementedNodeServiceServer) testEmbeddedByValue()                     {}
@@ -365,6 +385,24 @@ func _NodeService_DeleteNode_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_DeleteCollectionNodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).DeleteCollectionNodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_DeleteCollectionNodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).DeleteCollectionNodes(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NodeService_ServiceDesc is the grpc.ServiceDesc for NodeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -399,6 +437,10 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteNode",
 			Handler:    _NodeService_DeleteNode_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionNodes",
+			Handler:    _NodeService_DeleteCollectionNodes_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

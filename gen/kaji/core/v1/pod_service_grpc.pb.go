@@ -20,17 +20,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PodService_GetPod_FullMethodName          = "/kaji.core.v1.PodService/GetPod"
-	PodService_ListPods_FullMethodName        = "/kaji.core.v1.PodService/ListPods"
-	PodService_WatchPods_FullMethodName       = "/kaji.core.v1.PodService/WatchPods"
-	PodService_CreatePod_FullMethodName       = "/kaji.core.v1.PodService/CreatePod"
-	PodService_UpdatePod_FullMethodName       = "/kaji.core.v1.PodService/UpdatePod"
-	PodService_UpdatePodStatus_FullMethodName = "/kaji.core.v1.PodService/UpdatePodStatus"
-	PodService_PatchPod_FullMethodName        = "/kaji.core.v1.PodService/PatchPod"
-	PodService_DeletePod_FullMethodName       = "/kaji.core.v1.PodService/DeletePod"
-	PodService_BindPods_FullMethodName        = "/kaji.core.v1.PodService/BindPods"
-	PodService_GetPodLogs_FullMethodName      = "/kaji.core.v1.PodService/GetPodLogs"
-	PodService_ExecPod_FullMethodName         = "/kaji.core.v1.PodService/ExecPod"
+	PodService_GetPod_FullMethodName               = "/kaji.core.v1.PodService/GetPod"
+	PodService_ListPods_FullMethodName             = "/kaji.core.v1.PodService/ListPods"
+	PodService_WatchPods_FullMethodName            = "/kaji.core.v1.PodService/WatchPods"
+	PodService_CreatePod_FullMethodName            = "/kaji.core.v1.PodService/CreatePod"
+	PodService_UpdatePod_FullMethodName            = "/kaji.core.v1.PodService/UpdatePod"
+	PodService_UpdatePodStatus_FullMethodName      = "/kaji.core.v1.PodService/UpdatePodStatus"
+	PodService_PatchPod_FullMethodName             = "/kaji.core.v1.PodService/PatchPod"
+	PodService_DeletePod_FullMethodName            = "/kaji.core.v1.PodService/DeletePod"
+	PodService_DeleteCollectionPods_FullMethodName = "/kaji.core.v1.PodService/DeleteCollectionPods"
+	PodService_BindPods_FullMethodName             = "/kaji.core.v1.PodService/BindPods"
+	PodService_GetPodLogs_FullMethodName           = "/kaji.core.v1.PodService/GetPodLogs"
+	PodService_ExecPod_FullMethodName              = "/kaji.core.v1.PodService/ExecPod"
 )
 
 // PodServiceClient is the client API for PodService service.
@@ -55,6 +56,9 @@ type PodServiceClient interface {
 	PatchPod(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Pod, error)
 	// DeletePod removes a Pod, or marks it for removal when something must be done first.
 	DeletePod(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionPods removes all Pods that are selected, each as DeletePod does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionPods(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// BindPods binds many pods to nodes in one call.
 	BindPods(ctx context.Context, in *BindPodsRequest, opts ...grpc.CallOption) (*BindPodsResponse, error)
 	// GetPodLogs streams the log of a pod's container.
@@ -160,6 +164,16 @@ func (c *podServiceClient) DeletePod(ctx context.Context, in *v1.DeleteRequest, 
 	return out, nil
 }
 
+func (c *podServiceClient) DeleteCollectionPods(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, PodService_DeleteCollectionPods_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *podServiceClient) BindPods(ctx context.Context, in *BindPodsRequest, opts ...grpc.CallOption) (*BindPodsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BindPodsResponse)
@@ -224,6 +238,9 @@ type PodServiceServer interface {
 	PatchPod(context.Context, *v1.PatchRequest) (*Pod, error)
 	// DeletePod removes a Pod, or marks it for removal when something must be done first.
 	DeletePod(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionPods removes all Pods that are selected, each as DeletePod does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionPods(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	// BindPods binds many pods to nodes in one call.
 	BindPods(context.Context, *BindPodsRequest) (*BindPodsResponse, error)
 	// GetPodLogs streams the log of a pod's container.
@@ -263,6 +280,9 @@ func (UnimplementedPodServiceServer) PatchPod(context.Context, *v1.PatchRequest)
 }
 func (UnimplementedPodServiceServer) DeletePod(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeletePod not implemented")
+}
+func (UnimplementedPodServiceServer) DeleteCollectionPods(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionPods not implemented")
 }
 func (UnimplementedPodServiceServer) BindPods(context.Context, *BindPodsRequest) (*BindPodsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BindPods not implemented")
@@ -431,6 +451,24 @@ func _PodService_DeletePod_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PodService_DeleteCollectionPods_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PodServiceServer).DeleteCollectionPods(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PodService_DeleteCollectionPods_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PodServiceServer).DeleteCollectionPods(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PodService_BindPods_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(BindPodsRequest)
 	if err := dec(in); err != nil {
@@ -501,6 +539,10 @@ var PodService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeletePod",
 			Handler:    _PodService_DeletePod_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionPods",
+			Handler:    _PodService_DeleteCollectionPods_Handler,
 		},
 		{
 			MethodName: "BindPods",

@@ -20,13 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SecretService_GetSecret_FullMethodName    = "/kaji.core.v1.SecretService/GetSecret"
-	SecretService_ListSecrets_FullMethodName  = "/kaji.core.v1.SecretService/ListSecrets"
-	SecretService_WatchSecrets_FullMethodName = "/kaji.core.v1.SecretService/WatchSecrets"
-	SecretService_CreateSecret_FullMethodName = "/kaji.core.v1.SecretService/CreateSecret"
-	SecretService_UpdateSecret_FullMethodName = "/kaji.core.v1.SecretService/UpdateSecret"
-	SecretService_PatchSecret_FullMethodName  = "/kaji.core.v1.SecretService/PatchSecret"
-	SecretService_DeleteSecret_FullMethodName = "/kaji.core.v1.SecretService/DeleteSecret"
+	SecretService_GetSecret_FullMethodName               = "/kaji.core.v1.SecretService/GetSecret"
+	SecretService_ListSecrets_FullMethodName             = "/kaji.core.v1.SecretService/ListSecrets"
+	SecretService_WatchSecrets_FullMethodName            = "/kaji.core.v1.SecretService/WatchSecrets"
+	SecretService_CreateSecret_FullMethodName            = "/kaji.core.v1.SecretService/CreateSecret"
+	SecretService_UpdateSecret_FullMethodName            = "/kaji.core.v1.SecretService/UpdateSecret"
+	SecretService_PatchSecret_FullMethodName             = "/kaji.core.v1.SecretService/PatchSecret"
+	SecretService_DeleteSecret_FullMethodName            = "/kaji.core.v1.SecretService/DeleteSecret"
+	SecretService_DeleteCollectionSecrets_FullMethodName = "/kaji.core.v1.SecretService/DeleteCollectionSecrets"
 )
 
 // SecretServiceClient is the client API for SecretService service.
@@ -49,6 +50,9 @@ type SecretServiceClient interface {
 	PatchSecret(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Secret, error)
 	// DeleteSecret removes a Secret, or marks it for removal when something must be done first.
 	DeleteSecret(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionSecrets removes all Secrets that are selected, each as DeleteSecret does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionSecrets(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type secretServiceClient struct {
@@ -138,6 +142,16 @@ func (c *secretServiceClient) DeleteSecret(ctx context.Context, in *v1.DeleteReq
 	return out, nil
 }
 
+func (c *secretServiceClient) DeleteCollectionSecrets(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, SecretService_DeleteCollectionSecrets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SecretServiceServer is the server API for SecretService service.
 // All implementations must embed UnimplementedSecretServiceServer
 // for forward compatibility.
@@ -158,6 +172,9 @@ type SecretServiceServer interface {
 	PatchSecret(context.Context, *v1.PatchRequest) (*Secret, error)
 	// DeleteSecret removes a Secret, or marks it for removal when something must be done first.
 	DeleteSecret(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionSecrets removes all Secrets that are selected, each as DeleteSecret does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionSecrets(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedSecretServiceServer()
 }
 
@@ -188,6 +205,9 @@ func (UnimplementedSecretServiceServer) PatchSecret(context.Context, *v1.PatchRe
 }
 func (UnimplementedSecretServiceServer) DeleteSecret(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSecret not implemented")
+}
+func (UnimplementedSecretServiceServer) DeleteCollectionSecrets(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionSecrets not implemented")
 }
 func (UnimplementedSecretServiceServer) mustEmbedUnimplementedSecretServiceServer() {}
 func (UnimplementedSecretServiceServer) testEmbeddedByValue()                       {}
@@ -329,6 +349,24 @@ func _SecretService_DeleteSecret_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SecretService_DeleteCollectionSecrets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SecretServiceServer).DeleteCollectionSecrets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SecretService_DeleteCollectionSecrets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SecretServiceServer).DeleteCollectionSecrets(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SecretService_ServiceDesc is the grpc.ServiceDesc for SecretService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -359,6 +397,10 @@ var SecretService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteSecret",
 			Handler:    _SecretService_DeleteSecret_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionSecrets",
+			Handler:    _SecretService_DeleteCollectionSecrets_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -20,13 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ServiceAccountService_GetServiceAccount_FullMethodName    = "/kaji.core.v1.ServiceAccountService/GetServiceAccount"
-	ServiceAccountService_ListServiceAccounts_FullMethodName  = "/kaji.core.v1.ServiceAccountService/ListServiceAccounts"
-	ServiceAccountService_WatchServiceAccounts_FullMethodName = "/kaji.core.v1.ServiceAccountService/WatchServiceAccounts"
-	ServiceAccountService_CreateServiceAccount_FullMethodName = "/kaji.core.v1.ServiceAccountService/CreateServiceAccount"
-	ServiceAccountService_UpdateServiceAccount_FullMethodName = "/kaji.core.v1.ServiceAccountService/UpdateServiceAccount"
-	ServiceAccountService_PatchServiceAccount_FullMethodName  = "/kaji.core.v1.ServiceAccountService/PatchServiceAccount"
-	ServiceAccountService_DeleteServiceAccount_FullMethodName = "/kaji.core.v1.ServiceAccountService/DeleteServiceAccount"
+	ServiceAccountService_GetServiceAccount_FullMethodName               = "/kaji.core.v1.ServiceAccountService/GetServiceAccount"
+	ServiceAccountService_ListServiceAccounts_FullMethodName             = "/kaji.core.v1.ServiceAccountService/ListServiceAccounts"
+	ServiceAccountService_WatchServiceAccounts_FullMethodName            = "/kaji.core.v1.ServiceAccountService/WatchServiceAccounts"
+	ServiceAccountService_CreateServiceAccount_FullMethodName            = "/kaji.core.v1.ServiceAccountService/CreateServiceAccount"
+	ServiceAccountService_UpdateServiceAccount_FullMethodName            = "/kaji.core.v1.ServiceAccountService/UpdateServiceAccount"
+	ServiceAccountService_PatchServiceAccount_FullMethodName             = "/kaji.core.v1.ServiceAccountService/PatchServiceAccount"
+	ServiceAccountService_DeleteServiceAccount_FullMethodName            = "/kaji.core.v1.ServiceAccountService/DeleteServiceAccount"
+	ServiceAccountService_DeleteCollectionServiceAccounts_FullMethodName = "/kaji.core.v1.ServiceAccountService/DeleteCollectionServiceAccounts"
 )
 
 // ServiceAccountServiceClient is the client API for ServiceAccountService service.
@@ -49,6 +50,9 @@ type ServiceAccountServiceClient interface {
 	PatchServiceAccount(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*ServiceAccount, error)
 	// DeleteServiceAccount removes a ServiceAccount, or marks it for removal when something must be done first.
 	DeleteServiceAccount(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionServiceAccounts removes all ServiceAccounts that are selected, each as DeleteServiceAccount does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionServiceAccounts(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type serviceAccountServiceClient struct {
@@ -138,6 +142,16 @@ func (c *serviceAccountServiceClient) DeleteServiceAccount(ctx context.Context, 
 	return out, nil
 }
 
+func (c *serviceAccountServiceClient) DeleteCollectionServiceAccounts(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, ServiceAccountService_DeleteCollectionServiceAccounts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ServiceAccountServiceServer is the server API for ServiceAccountService service.
 // All implementations must embed UnimplementedServiceAccountServiceServer
 // for forward compatibility.
@@ -158,6 +172,9 @@ type ServiceAccountServiceServer interface {
 	PatchServiceAccount(context.Context, *v1.PatchRequest) (*ServiceAccount, error)
 	// DeleteServiceAccount removes a ServiceAccount, or marks it for removal when something must be done first.
 	DeleteServiceAccount(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionServiceAccounts removes all ServiceAccounts that are selected, each as DeleteServiceAccount does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionServiceAccounts(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedServiceAccountServiceServer()
 }
 
@@ -188,6 +205,9 @@ func (UnimplementedServiceAccountServiceServer) PatchServiceAccount(context.Cont
 }
 func (UnimplementedServiceAccountServiceServer) DeleteServiceAccount(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteServiceAccount not implemented")
+}
+func (UnimplementedServiceAccountServiceServer) DeleteCollectionServiceAccounts(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionServiceAccounts not implemented")
 }
 func (UnimplementedServiceAccountServiceServer) mustEmbedUnimplementedServiceAccountServiceServer() {}
 func (UnimplementedServiceAccountServiceServer) testEmbeddedByValue()                               {}
@@ -329,6 +349,24 @@ func _ServiceAccountService_DeleteServiceAccount_Handler(srv interface{}, ctx co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ServiceAccountService_DeleteCollectionServiceAccounts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServiceAccountServiceServer).DeleteCollectionServiceAccounts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServiceAccountService_DeleteCollectionServiceAccounts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServiceAccountServiceServer).DeleteCollectionServiceAccounts(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ServiceAccountService_ServiceDesc is the grpc.ServiceDesc for ServiceAccountService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -359,6 +397,10 @@ var ServiceAccountService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteServiceAccount",
 			Handler:    _ServiceAccountService_DeleteServiceAccount_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionServiceAccounts",
+			Handler:    _ServiceAccountService_DeleteCollectionServiceAccounts_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -200,7 +200,7 @@ const file_kaji_core_v1_service_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"|\n" +
 	"\x14UpdateServiceRequest\x12-\n" +
 	"\x06object\x18\x01 \x01(\v2\x15.kaji.core.v1.ServiceR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xa2\x05\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x83\x06\n" +
 	"\x0eServiceService\x12E\n" +
 	"\n" +
 	"GetService\x12\x18.kaji.meta.v1.GetRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\x01\x12L\n" +
@@ -211,7 +211,8 @@ const file_kaji_core_v1_service_service_proto_rawDesc = "" +
 	"\x13UpdateServiceStatus\x12\".kaji.core.v1.UpdateServiceRequest\x1a\x15.kaji.core.v1.Service\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12I\n" +
 	"\fPatchService\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\x06\x12J\n" +
-	"\rDeleteService\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\aB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
+	"\rDeleteService\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12_\n" +
+	"\x18DeleteCollectionServices\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
 var (
 	file_kaji_core_v1_service_service_proto_rawDescOnce sync.Once
@@ -227,20 +228,21 @@ func file_kaji_core_v1_service_service_proto_rawDescGZIP() []byte {
 
 var file_kaji_core_v1_service_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_kaji_core_v1_service_service_proto_goTypes = []any{
-	(*WatchServicesResponse)(nil), // 0: kaji.core.v1.WatchServicesResponse
-	(*CreateServiceRequest)(nil),  // 1: kaji.core.v1.CreateServiceRequest
-	(*UpdateServiceRequest)(nil),  // 2: kaji.core.v1.UpdateServiceRequest
-	(v1.EventType)(0),             // 3: kaji.meta.v1.EventType
-	(*Service)(nil),               // 4: kaji.core.v1.Service
-	(*v1.CreateOptions)(nil),      // 5: kaji.meta.v1.CreateOptions
-	(*v1.UpdateOptions)(nil),      // 6: kaji.meta.v1.UpdateOptions
-	(*v1.GetRequest)(nil),         // 7: kaji.meta.v1.GetRequest
-	(*v1.ListRequest)(nil),        // 8: kaji.meta.v1.ListRequest
-	(*v1.WatchRequest)(nil),       // 9: kaji.meta.v1.WatchRequest
-	(*v1.PatchRequest)(nil),       // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),      // 11: kaji.meta.v1.DeleteRequest
-	(*ServiceList)(nil),           // 12: kaji.core.v1.ServiceList
-	(*v1.Status)(nil),             // 13: kaji.meta.v1.Status
+	(*WatchServicesResponse)(nil),      // 0: kaji.core.v1.WatchServicesResponse
+	(*CreateServiceRequest)(nil),       // 1: kaji.core.v1.CreateServiceRequest
+	(*UpdateServiceRequest)(nil),       // 2: kaji.core.v1.UpdateServiceRequest
+	(v1.EventType)(0),                  // 3: kaji.meta.v1.EventType
+	(*Service)(nil),                    // 4: kaji.core.v1.Service
+	(*v1.CreateOptions)(nil),           // 5: kaji.meta.v1.CreateOptions
+	(*v1.UpdateOptions)(nil),           // 6: kaji.meta.v1.UpdateOptions
+	(*v1.GetRequest)(nil),              // 7: kaji.meta.v1.GetRequest
+	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
+	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
+	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
+	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
+	(*ServiceList)(nil),                // 13: kaji.core.v1.ServiceList
+	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_service_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchServicesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -257,16 +259,18 @@ var file_kaji_core_v1_service_service_proto_depIdxs = []int32{
 	2,  // 11: kaji.core.v1.ServiceService.UpdateServiceStatus:input_type -> kaji.core.v1.UpdateServiceRequest
 	10, // 12: kaji.core.v1.ServiceService.PatchService:input_type -> kaji.meta.v1.PatchRequest
 	11, // 13: kaji.core.v1.ServiceService.DeleteService:input_type -> kaji.meta.v1.DeleteRequest
-	4,  // 14: kaji.core.v1.ServiceService.GetService:output_type -> kaji.core.v1.Service
-	12, // 15: kaji.core.v1.ServiceService.ListServices:output_type -> kaji.core.v1.ServiceList
-	0,  // 16: kaji.core.v1.ServiceService.WatchServices:output_type -> kaji.core.v1.WatchServicesResponse
-	4,  // 17: kaji.core.v1.ServiceService.CreateService:output_type -> kaji.core.v1.Service
-	4,  // 18: kaji.core.v1.ServiceService.UpdateService:output_type -> kaji.core.v1.Service
-	4,  // 19: kaji.core.v1.ServiceService.UpdateServiceStatus:output_type -> kaji.core.v1.Service
-	4,  // 20: kaji.core.v1.ServiceService.PatchService:output_type -> kaji.core.v1.Service
-	13, // 21: kaji.core.v1.ServiceService.DeleteService:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	12, // 14: kaji.core.v1.ServiceService.DeleteCollectionServices:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.core.v1.ServiceService.GetService:output_type -> kaji.core.v1.Service
+	13, // 16: kaji.core.v1.ServiceService.ListServices:output_type -> kaji.core.v1.ServiceList
+	0,  // 17: kaji.core.v1.ServiceService.WatchServices:output_type -> kaji.core.v1.WatchServicesResponse
+	4,  // 18: kaji.core.v1.ServiceService.CreateService:output_type -> kaji.core.v1.Service
+	4,  // 19: kaji.core.v1.ServiceService.UpdateService:output_type -> kaji.core.v1.Service
+	4,  // 20: kaji.core.v1.ServiceService.UpdateServiceStatus:output_type -> kaji.core.v1.Service
+	4,  // 21: kaji.core.v1.ServiceService.PatchService:output_type -> kaji.core.v1.Service
+	14, // 22: kaji.core.v1.ServiceService.DeleteService:output_type -> kaji.meta.v1.Status
+	14, // 23: kaji.core.v1.ServiceService.DeleteCollectionServices:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -20,14 +20,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ServiceService_GetService_FullMethodName          = "/kaji.core.v1.ServiceService/GetService"
-	ServiceService_ListServices_FullMethodName        = "/kaji.core.v1.ServiceService/ListServices"
-	ServiceService_WatchServices_FullMethodName       = "/kaji.core.v1.ServiceService/WatchServices"
-	ServiceService_CreateService_FullMethodName       = "/kaji.core.v1.ServiceService/CreateService"
-	ServiceService_UpdateService_FullMethodName       = "/kaji.core.v1.ServiceService/UpdateService"
-	ServiceService_UpdateServiceStatus_FullMethodName = "/kaji.core.v1.ServiceService/UpdateServiceStatus"
-	ServiceService_PatchService_FullMethodName        = "/kaji.core.v1.ServiceService/PatchService"
-	ServiceService_DeleteService_FullMethodName       = "/kaji.core.v1.ServiceService/DeleteService"
+	ServiceService_GetService_FullMethodName               = "/kaji.core.v1.ServiceService/GetService"
+	ServiceService_ListServices_FullMethodName             = "/kaji.core.v1.ServiceService/ListServices"
+	ServiceService_WatchServices_FullMethodName            = "/kaji.core.v1.ServiceService/WatchServices"
+	ServiceService_CreateService_FullMethodName            = "/kaji.core.v1.ServiceService/CreateService"
+	ServiceService_UpdateService_FullMethodName            = "/kaji.core.v1.ServiceService/UpdateService"
+	ServiceService_UpdateServiceStatus_FullMethodName      = "/kaji.core.v1.ServiceService/UpdateServiceStatus"
+	ServiceService_PatchService_FullMethodName             = "/kaji.core.v1.ServiceService/PatchService"
+	ServiceService_DeleteService_FullMethodName            = "/kaji.core.v1.ServiceService/DeleteService"
+	ServiceService_DeleteCollectionServices_FullMethodName = "/kaji.core.v1.ServiceService/DeleteCollectionServices"
 )
 
 // ServiceServiceClient is the client API for ServiceService service.
@@ -52,6 +53,9 @@ type ServiceServiceClient interface {
 	PatchService(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Service, error)
 	// DeleteService removes a Service, or marks it for removal when something must be done first.
 	DeleteService(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionServices removes all Services that are selected, each as DeleteService does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionServices(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type serviceServiceClient struct {
@@ -151,6 +155,16 @@ func (c *serviceServiceClient) DeleteService(ctx context.Context, in *v1.DeleteR
 	return out, nil
 }
 
+func (c *serviceServiceClient) DeleteCollectionServices(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, ServiceService_DeleteCollectionServices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ServiceServiceServer is the server API for ServiceService service.
 // All implementations must embed UnimplementedServiceServiceServer
 // for forward compatibility.
@@ -173,6 +187,9 @@ type ServiceServiceServer interface {
 	PatchService(context.Context, *v1.PatchRequest) (*Service, error)
 	// DeleteService removes a Service, or marks it for removal when something must be done first.
 	DeleteService(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionServices removes all Services that are selected, each as DeleteService does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionServices(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedServiceServiceServer()
 }
 
@@ -206,6 +223,9 @@ func (UnimplementedServiceServiceServer) PatchService(context.Context, *v1.Patch
 }
 func (UnimplementedServiceServiceServer) DeleteService(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteService not implemented")
+}
+func (UnimplementedServiceServiceServer) DeleteCollectionServices(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionServices not implemented")
 }
 func (UnimplementedServiceServiceServer) mustEmbedUnimplementedServiceServiceServer() {}
 func (UnimplementedServiceServiceServer) testEmbeddedByValue()                        {}
@@ -365,6 +385,24 @@ func _ServiceService_DeleteService_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ServiceService_DeleteCollectionServices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServiceServiceServer).DeleteCollectionServices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServiceService_DeleteCollectionServices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServiceServiceServer).DeleteCollectionServices(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ServiceService_ServiceDesc is the grpc.ServiceDesc for ServiceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -399,6 +437,10 @@ var ServiceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteService",
 			Handler:    _ServiceService_DeleteService_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionServices",
+			Handler:    _ServiceService_DeleteCollectionServices_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -20,13 +20,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RuntimeClassService_GetRuntimeClass_FullMethodName     = "/kaji.node.v1.RuntimeClassService/GetRuntimeClass"
-	RuntimeClassService_ListRuntimeClasses_FullMethodName  = "/kaji.node.v1.RuntimeClassService/ListRuntimeClasses"
-	RuntimeClassService_WatchRuntimeClasses_FullMethodName = "/kaji.node.v1.RuntimeClassService/WatchRuntimeClasses"
-	RuntimeClassService_CreateRuntimeClass_FullMethodName  = "/kaji.node.v1.RuntimeClassService/CreateRuntimeClass"
-	RuntimeClassService_UpdateRuntimeClass_FullMethodName  = "/kaji.node.v1.RuntimeClassService/UpdateRuntimeClass"
-	RuntimeClassService_PatchRuntimeClass_FullMethodName   = "/kaji.node.v1.RuntimeClassService/PatchRuntimeClass"
-	RuntimeClassService_DeleteRuntimeClass_FullMethodName  = "/kaji.node.v1.RuntimeClassService/DeleteRuntimeClass"
+	RuntimeClassService_GetRuntimeClass_FullMethodName                = "/kaji.node.v1.RuntimeClassService/GetRuntimeClass"
+	RuntimeClassService_ListRuntimeClasses_FullMethodName             = "/kaji.node.v1.RuntimeClassService/ListRuntimeClasses"
+	RuntimeClassService_WatchRuntimeClasses_FullMethodName            = "/kaji.node.v1.RuntimeClassService/WatchRuntimeClasses"
+	RuntimeClassService_CreateRuntimeClass_FullMethodName             = "/kaji.node.v1.RuntimeClassService/CreateRuntimeClass"
+	RuntimeClassService_UpdateRuntimeClass_FullMethodName             = "/kaji.node.v1.RuntimeClassService/UpdateRuntimeClass"
+	RuntimeClassService_PatchRuntimeClass_FullMethodName              = "/kaji.node.v1.RuntimeClassService/PatchRuntimeClass"
+	RuntimeClassService_DeleteRuntimeClass_FullMethodName             = "/kaji.node.v1.RuntimeClassService/DeleteRuntimeClass"
+	RuntimeClassService_DeleteCollectionRuntimeClasses_FullMethodName = "/kaji.node.v1.RuntimeClassService/DeleteCollectionRuntimeClasses"
 )
 
 // RuntimeClassServiceClient is the client API for RuntimeClassService service.
@@ -49,6 +50,9 @@ type RuntimeClassServiceClient interface {
 	PatchRuntimeClass(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*RuntimeClass, error)
 	// DeleteRuntimeClass removes a RuntimeClass, or marks it for removal when something must be done first.
 	DeleteRuntimeClass(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// DeleteCollectionRuntimeClasses removes all RuntimeClasses that are selected, each as DeleteRuntimeClass does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionRuntimeClasses(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
 }
 
 type runtimeClassServiceClient struct {
@@ -138,6 +142,16 @@ func (c *runtimeClassServiceClient) DeleteRuntimeClass(ctx context.Context, in *
 	return out, nil
 }
 
+func (c *runtimeClassServiceClient) DeleteCollectionRuntimeClasses(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, RuntimeClassService_DeleteCollectionRuntimeClasses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RuntimeClassServiceServer is the server API for RuntimeClassService service.
 // All implementations must embed UnimplementedRuntimeClassServiceServer
 // for forward compatibility.
@@ -158,6 +172,9 @@ type RuntimeClassServiceServer interface {
 	PatchRuntimeClass(context.Context, *v1.PatchRequest) (*RuntimeClass, error)
 	// DeleteRuntimeClass removes a RuntimeClass, or marks it for removal when something must be done first.
 	DeleteRuntimeClass(context.Context, *v1.DeleteRequest) (*v1.Status, error)
+	// DeleteCollectionRuntimeClasses removes all RuntimeClasses that are selected, each as DeleteRuntimeClass does; one that cannot be removed does not
+	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
+	DeleteCollectionRuntimeClasses(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
 	mustEmbedUnimplementedRuntimeClassServiceServer()
 }
 
@@ -188,6 +205,9 @@ func (UnimplementedRuntimeClassServiceServer) PatchRuntimeClass(context.Context,
 }
 func (UnimplementedRuntimeClassServiceServer) DeleteRuntimeClass(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteRuntimeClass not implemented")
+}
+func (UnimplementedRuntimeClassServiceServer) DeleteCollectionRuntimeClasses(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionRuntimeClasses not implemented")
 }
 func (UnimplementedRuntimeClassServiceServer) mustEmbedUnimplementedRuntimeClassServiceServer() {}
 func (UnimplementedRuntimeClassServiceServer) testEmbeddedByValue()                             {}
@@ -329,6 +349,24 @@ func _RuntimeClassService_DeleteRuntimeClass_Handler(srv interface{}, ctx contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RuntimeClassService_DeleteCollectionRuntimeClasses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.DeleteCollectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeClassServiceServer).DeleteCollectionRuntimeClasses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeClassService_DeleteCollectionRuntimeClasses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeClassServiceServer).DeleteCollectionRuntimeClasses(ctx, req.(*v1.DeleteCollectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RuntimeClassService_ServiceDesc is the grpc.ServiceDesc for RuntimeClassService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -359,6 +397,10 @@ var RuntimeClassService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteRuntimeClass",
 			Handler:    _RuntimeClassService_DeleteRuntimeClass_Handler,
+		},
+		{
+			MethodName: "DeleteCollectionRuntimeClasses",
+			Handler:    _RuntimeClassService_DeleteCollectionRuntimeClasses_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
