@@ -15,6 +15,9 @@ import (
 	"kaji.dev/kaji/raftstore/mvcc"
 )
 
+// restorePrefix begins the names of files that hold a copy while it is taken in.
+const restorePrefix = "restore-"
+
 // pieceBytes is how much of a copy goes into one message.
 const pieceBytes = 256 << 10
 
@@ -52,26 +55,38 @@ func (m *Member) restore(ctx context.Context, in io.Reader) (int64, error) {
 	// keeps their revisions apart from what comes after.
 	copied.Rebase(max(m.state.Revision(), copied.Revision()) + restoreMargin)
 
-	file, err := os.CreateTemp(m.cfg.DataDir, "restore-*")
+	m.log.Warn("restoring the store from a copy", "revision", copied.Revision())
+	done := make(chan error, 1)
+	go func() { done <- m.install(copied) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = raft.ErrLeadershipLost // Raft knows no contexts and may yet carry it out.
+	case <-m.living.Done():
+		err = raft.ErrRaftShutdown
+	}
 	if err != nil {
-		return 0, err
+		return 0, proposeError(err)
+	}
+	return copied.Revision(), nil
+}
+
+// install has Raft replace the state of all members.
+func (m *Member) install(state *mvcc.State) error {
+	file, err := os.CreateTemp(m.cfg.DataDir, restorePrefix+"*")
+	if err != nil {
+		return err
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	size, err := copied.Snapshot().WriteTo(file)
+	size, err := state.Snapshot().WriteTo(file)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+		return err
 	}
-	m.log.Warn("restoring the store from a copy", "revision", copied.Revision(), "bytes", size)
-	if err := m.raft.Restore(&raft.SnapshotMeta{Version: raft.SnapshotVersionMax, Size: size}, file, 0); err != nil {
-		return 0, proposeError(err)
-	}
-	// Leases of the copy begin to run; those that were are gone.
-	m.leases.lead()
-	return copied.Revision(), nil
+	return m.raft.Restore(&raft.SnapshotMeta{Version: raft.SnapshotVersionMax, Size: size}, file, 0)
 }
 
 // restoreMargin is more revisions than are written while a copy is taken in.
@@ -100,7 +115,7 @@ func (s *service) Restore(stream storev1.StoreService_RestoreServer) error {
 	if !s.leading() {
 		return s.passRestore(stream)
 	}
-	file, err := os.CreateTemp(s.cfg.DataDir, "upload-*")
+	file, err := os.CreateTemp(s.cfg.DataDir, restorePrefix+"*")
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,17 @@ func openDisk(dir string, log hclog.Logger) (d *disk, err error) {
 		d.lock.Close()
 		return nil, fmt.Errorf("the data directory %s is in use by another member: %w", dir, err)
 	}
+	// What a crash left of copies that were being taken in.
+	leftovers, err := filepath.Glob(filepath.Join(dir, restorePrefix+"*"))
+	if err == nil {
+		for _, name := range leftovers {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	if err != nil {
+		d.lock.Close()
+		return nil, err
+	}
 	d.wal, err = wal.Open(walDir, wal.WithLogger(log.Named("wal")), wal.WithMetaStore(d.meta))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the log in %s: %w", walDir, err), d.meta.Close(), d.lock.Close())

@@ -23,6 +23,8 @@ type fsm struct {
 	applied *broadcast
 	// granted is told of leases, so that the leader can begin to count their time.
 	granted func(id int64, ttl time.Duration)
+	// restored is told that there are other leases than before.
+	restored func()
 	// logBytes counts what was applied since the last snapshot was begun.
 	logBytes atomic.Int64
 }
@@ -75,6 +77,7 @@ func (f *fsm) Restore(in io.ReadCloser) error {
 		return err
 	}
 	f.state.Replace(state)
+	f.restored()
 	f.applied.wake()
 	return nil
 }

@@ -37,6 +37,20 @@ type leaseTime struct {
 func (c *leaseClock) lead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.begin()
+}
+
+// restored begins anew after the state was replaced by a copy.
+func (c *leaseClock) restored() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leases != nil {
+		c.begin()
+	}
+}
+
+// begin is called with mu held.
+func (c *leaseClock) begin() {
 	leases := c.member.state.Leases()
 	c.leases = make(map[int64]*leaseTime, len(leases))
 	now := time.Now()

@@ -71,7 +71,7 @@ func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
 	m.reads = newReads(m)
-	m.fsm = &fsm{state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted}
+	m.fsm = &fsm{state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored}
 
 	notices := make(chan bool, 64)
 	if err := m.openRaft(notices); err != nil {

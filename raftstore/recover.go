@@ -46,7 +46,7 @@ func Recover(cfg Config, log hclog.Logger) (err error) {
 
 func newRecoveryFSM(log hclog.Logger) *fsm {
 	idle := &leaseClock{} // Nobody leads while the log is read.
-	return &fsm{state: mvcc.New(), log: log, metrics: newMetrics(), applied: &broadcast{}, granted: idle.granted}
+	return &fsm{state: mvcc.New(), log: log, metrics: newMetrics(), applied: &broadcast{}, granted: idle.granted, restored: idle.restored}
 }
 
 // recovering moves the state past its revision before it is written down.
