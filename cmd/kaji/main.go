@@ -22,11 +22,11 @@ func main() {
 
 func newRoot() *cobra.Command {
 	options := cli.System()
-	joined := &joinFlags{}
+	joined := &joinFlags{version: options.Version}
 	options.StartAgent = joined.start
 	root := cli.NewRootCommand(options)
 	addSetUp(root)
-	addServices(root)
+	addServices(root, options.Version)
 	joined.bind(root)
 	return root
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // runsAgent makes the user's `kaji node`, under which joining is, run the agent when it has no subcommand.
-func runsAgent(root *cobra.Command) {
+func runsAgent(root *cobra.Command, version string) {
 	c := find(root, "node")
 	var f serviceFlags
 	var a agentFlags
@@ -25,6 +25,7 @@ func runsAgent(root *cobra.Command) {
 		if err != nil {
 			return err
 		}
+		cfg.Version = version
 		return node.Run(c.Context(), cfg, f.logger(cfg.Name))
 	}
 	f.bind(c)
@@ -45,6 +46,7 @@ func find(parent *cobra.Command, name string) *cobra.Command {
 type joinFlags struct {
 	service serviceFlags
 	agent   agentFlags
+	version string
 }
 
 func (j *joinFlags) bind(root *cobra.Command) {
@@ -56,6 +58,7 @@ func (j *joinFlags) bind(root *cobra.Command) {
 }
 
 func (j *joinFlags) start(ctx context.Context, a cli.Agent) error {
+	j.agent.cfg.Version = j.version
 	j.agent.cfg.Name, j.agent.cfg.Root, j.agent.cfg.Endpoints, j.service.files = a.Name, a.Dir, a.Endpoints, a.Files
 	cfg, err := j.agent.config(j.service)
 	if err != nil {

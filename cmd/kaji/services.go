@@ -19,7 +19,7 @@ const serviceGroup = "services"
 
 // addServices adds the services as commands. They are what `kaji up` runs, and what an operator's own
 // process manager runs on machines of their own.
-func addServices(root *cobra.Command) {
+func addServices(root *cobra.Command, version string) {
 	root.AddGroup(&cobra.Group{ID: serviceGroup, Title: "Services:"})
 	for _, c := range []*cobra.Command{
 		storeCommand(), apiserverCommand(), controllersCommand(), schedulerCommand(), registryCommand(),
@@ -29,7 +29,7 @@ func addServices(root *cobra.Command) {
 		c.SilenceUsage = true
 		root.AddCommand(c)
 	}
-	runsAgent(root)
+	runsAgent(root, version)
 }
 
 // serviceFlags are what every service is told.
