@@ -25,6 +25,15 @@ type exitMessage struct {
 
 func (e *exitMessage) Error() string { return e.text }
 
+// failure is an error with an exit status of its own.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
 // advice is an error with what to do next.
 type advice struct {
 	err  error
@@ -68,6 +77,10 @@ func Execute(ctx context.Context, root *cobra.Command) int {
 		return 130
 	}
 	Report(root.ErrOrStderr(), err)
+	var own *failure
+	if errors.As(err, &own) {
+		return own.code
+	}
 	return 1
 }
 
