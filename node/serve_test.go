@@ -99,7 +99,7 @@ func TestServing(t *testing.T) {
 	})
 	t.Run("exec with a terminal", func(t *testing.T) {
 		phase := 0
-		out, _, code, err := w.exec(&corev1.PodExecOptions{Stdin: true, Stdout: true, Tty: true, Command: []string{"sh", "-c", "echo ready; read x; stty size; echo $x"}},
+		out, _, code, err := w.exec(&corev1.PodExecOptions{Stdin: true, Stdout: true, Tty: true, Command: []string{"sh", "-c", "echo ready; read x; until stty size 2>/dev/null | grep 33; do sleep 0.1; done; echo $x"}},
 			func(send func(*corev1.PodExecRequest), sofar func() string) {
 				if phase == 0 {
 					send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_Resize{Resize: &corev1.TerminalSize{Width: 81, Height: 33}}})

@@ -259,8 +259,10 @@ func netless(pod *corev1.Pod, b *observed.Sandbox) bool {
 	return b.Inspected && !b.HostNetwork && len(b.IPs) == 0 && pod != nil && !pod.GetSpec().GetHostNetwork()
 }
 
+// nextSandbox is an attempt number that no sandbox of the pod has; nor one that may
+// have been made though the call failed, whose name the runtime keeps reserved.
 func nextSandbox(s *State) uint32 {
-	var n uint32
+	n := uint32(max(0, s.Failures[keySandbox].Count))
 	for _, b := range s.Seen.Sandboxes {
 		n = max(n, b.Attempt+1)
 	}
