@@ -327,6 +327,9 @@ func (a *actor) publish(now time.Time) {
 	if proto.Equal(st, a.state.Published) && !a.offer {
 		return
 	}
+	for _, n := range news(a.state.Pod, a.state.Published, st) {
+		a.event(a.state.Pod, n.container, n.warning, n.reason, n.message)
+	}
 	a.state.Published, a.offer = st, false
 	a.m.cfg.Sink.Status(a.state.Pod, st)
 }

@@ -31,3 +31,20 @@ func TestNews(t *testing.T) {
 		}
 	}
 }
+
+// TestBackOffIsTold runs a pod whose image is not there.
+func TestBackOffIsTold(t *testing.T) {
+	w := newWorld(t, 20)
+	p := podOf("u", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "absent:1" })
+	w.Set(p)
+	w.await("backing off", func() bool {
+		for _, e := range w.events {
+			if e == `a BackOff: Back-off pulling image "absent:1"` {
+				return true
+			}
+		}
+		return false
+	})
+	w.finish(p)
+	w.empty()
+}
