@@ -10,3 +10,5 @@ rm -rf gen
 "$buf" generate
 # The list of what is acted on follows from the descriptors and the API server's table.
 go run ./tools/compatibility
+# So do the texts that `kaji explain` shows, from the comments.
+go run ./tools/explain
