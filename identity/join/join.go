@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -41,7 +42,7 @@ type Options struct {
 
 // Result is what came back.
 type Result struct {
-	// Endpoints are the addresses of all API servers.
+	// Endpoints are the addresses of all API servers; none when the certificate was there already.
 	Endpoints []string
 }
 
@@ -71,8 +72,8 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// Join asks for the node's certificate and writes it. What is on disk is replaced only when all has come back
-// and fits together.
+// Join asks for the node's certificate and writes it. A good one that is there already, for this node and of the CA
+// in the token, is kept and nobody is asked. What is on disk is replaced only when all has come back and fits together.
 func Join(ctx context.Context, o Options) (*Result, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -80,6 +81,9 @@ func Join(ctx context.Context, o Options) (*Result, error) {
 	secret, caHash, err := ParseToken(o.Token)
 	if err != nil {
 		return nil, err
+	}
+	if joined(o, caHash) {
+		return &Result{}, nil
 	}
 	host, _, _ := net.SplitHostPort(o.Endpoint)
 	dial := o.Dial
@@ -108,6 +112,24 @@ func Join(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	return &Result{Endpoints: answer.GetEndpoints()}, nil
+}
+
+// joined reports whether the certificate on disk does for this node and cluster.
+func joined(o Options, caHash string) bool {
+	caPEM, err := os.ReadFile(o.Files.CA)
+	if err != nil {
+		return false
+	}
+	certPEM, err := os.ReadFile(o.Files.Cert)
+	if err != nil {
+		return false
+	}
+	keyPEM, err := os.ReadFile(o.Files.Key)
+	if err != nil {
+		return false
+	}
+	have := &apiv1.JoinResponse{CaPem: caPEM, CertificatePem: certPEM}
+	return check(have, caHash, o.NodeName, keyPEM) == nil && time.Now().Before(o.Files.RenewAfter())
 }
 
 func dialTLS(endpoint string, settings *tls.Config) (grpc.ClientConnInterface, error) {

@@ -99,6 +99,36 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// A machine that starts again needs neither a token that is still good nor an API server that answers.
+func TestJoinKeepsWhatIsGood(t *testing.T) {
+	ca := newCA(t)
+	files := identity.FilesIn(t.TempDir(), "node")
+	o := join.Options{Token: "id.secret." + ca.Hash(), Endpoint: start(t, &server{ca: ca}), NodeName: "n1", Files: files}
+	if _, err := join.Join(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(files.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := o
+	again.Token = "id.expired." + ca.Hash()
+	if _, err := join.Join(t.Context(), again); err != nil {
+		t.Error(err)
+	}
+	if b, _ := os.ReadFile(files.Cert); string(b) != string(first) {
+		t.Error("a good certificate was replaced")
+	}
+	renamed := o
+	renamed.NodeName = "n2"
+	if _, err := join.Join(t.Context(), renamed); err != nil {
+		t.Error(err)
+	}
+	if b, _ := os.ReadFile(files.Cert); string(b) == string(first) {
+		t.Error("a certificate for another node was kept")
+	}
+}
+
 func TestJoinRefuses(t *testing.T) {
 	ca, other := newCA(t), newCA(t)
 	address := start(t, &server{ca: ca})

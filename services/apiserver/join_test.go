@@ -84,6 +84,27 @@ func TestANodeJoins(t *testing.T) {
 	}
 }
 
+// Who holds a token does not become a node that is there already, unless that one is out of order.
+func TestNobodyTakesTheNameOfANodeThatIsWell(t *testing.T) {
+	s := apitest.Start(t, nil)
+	token := check(apiv1.NewJoinServiceClient(s.Client().Conn()).CreateToken(t.Context(), &apiv1.CreateTokenRequest{}))(t).GetToken()
+	join := apiv1.NewJoinServiceClient(stranger(t, s, s.CA.Hash()).Conn())
+	nodes := client.Of[*corev1.Node](s.Client())
+	csr, _ := request(t, identity.NodeName("n1"), identity.GroupNodes)
+	try := func() apierror.Reason {
+		_, err := join.Join(t.Context(), &apiv1.JoinRequest{Token: token, NodeName: "n1", Csr: csr})
+		return apierror.ReasonOf(apierror.FromStatus(err))
+	}
+	node := check(nodes.Create(t.Context(), &corev1.Node{Metadata: &metav1.ObjectMeta{Name: "n1"}}))(t)
+	for status, want := range map[string]apierror.Reason{"True": apierror.ReasonFailedPrecondition, "Unknown": ""} {
+		node.Status = &corev1.NodeStatus{Conditions: []*corev1.NodeCondition{{Type: "Ready", Status: status}}}
+		node = check(nodes.UpdateStatus(t.Context(), node))(t)
+		if got := try(); got != want {
+			t.Errorf("Ready is %s: %q, want %q", status, got, want)
+		}
+	}
+}
+
 // A token makes nodes, whatever they call themselves, and no servers.
 func TestANodeCannotPassForAnotherServer(t *testing.T) {
 	s := apitest.Start(t, nil)

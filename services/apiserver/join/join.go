@@ -19,6 +19,7 @@ import (
 
 	"kaji.dev/kaji/apierror"
 	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
 )
@@ -56,6 +57,9 @@ func (s *Service) Join(ctx context.Context, req *apiv1.JoinRequest) (*apiv1.Join
 	}
 	cert, err := s.sign(req.GetCsr(), req.GetNodeName())
 	if err != nil {
+		return nil, err
+	}
+	if err := s.vacant(ctx, req.GetNodeName()); err != nil {
 		return nil, err
 	}
 	s.Log.Info("node joins", "node", req.GetNodeName(), "token", id)
@@ -137,6 +141,24 @@ func (s *Service) check(ctx context.Context, text string) (string, error) {
 		return "", errBad
 	}
 	return id, nil
+}
+
+// vacant refuses the name of a node that is well: whoever holds a token could otherwise be given its identity, and
+// with it the Secrets of its pods.
+func (s *Service) vacant(ctx context.Context, name string) error {
+	o, err := s.API.Read(ctx, nodes, "", name)
+	if apierror.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range o.(*corev1.Node).GetStatus().GetConditions() {
+		if c.GetType() == "Ready" && c.GetStatus() == "True" {
+			return apierror.FailedPrecondition(fmt.Sprintf("node %q is in the cluster and ready; no other machine takes its name: choose another, or delete the node first", name))
+		}
+	}
+	return nil
 }
 
 // forget deletes a token that has expired. That it fails is no matter: it is good for nothing anyway.

@@ -26,7 +26,10 @@ const (
 	keyDescription = "description"
 )
 
-var secrets = kind.Of(&corev1.Secret{})
+var (
+	secrets = kind.Of(&corev1.Secret{})
+	nodes   = kind.Of(&corev1.Node{})
+)
 
 // token is a join token. secret is only known while it is made; afterwards there is its hash alone.
 type token struct {
