@@ -93,7 +93,7 @@ func (s *scan) walk(m protoreflect.Message, prefix string, report func(path stri
 		}
 		path, value := childPath(prefix, st.field), m.Get(st.field)
 		if st.gap != nil {
-			if !slices.Contains(st.gap.Fine, value.String()) {
+			if (st.gap.Partly == nil || st.gap.Partly(m)) && !slices.Contains(st.gap.Fine, value.String()) {
 				report(path, st.gap)
 			}
 			continue
