@@ -28,5 +28,6 @@ func newRoot() *cobra.Command {
 	addSetUp(root)
 	addServices(root, options.Version)
 	joined.bind(root)
+	cli.AddPlugins(root, os.Getenv("PATH"))
 	return root
 }
