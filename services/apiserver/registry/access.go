@@ -46,7 +46,7 @@ func (r *resource) record(ctx context.Context, start time.Time, verb, subresourc
 		args = append(args, "dry_run", true)
 	}
 	if err != nil {
-		args = append(args, "error", err)
+		args = append(args, "error", told(r.kind.String(), err))
 	}
 	if quiet {
 		r.audit.Debug("write", args...)
