@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/deploy/supervise"
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+)
+
+// TestScheduling is where pods go on a cluster of three nodes, and what becomes of them when one is lost.
+func TestScheduling(t *testing.T) {
+	r := newRig(t, "--nodes=3", "--separate")
+	for _, test := range []struct {
+		name string
+		run  func(*rig)
+	}{
+		{"selectors and affinity", selectors}, {"taints", taints}, {"cordon", cordon}, {"too big", tooBig}, {"lost node", lostNode},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			mine := *r
+			mine.Cluster = r.in(t)
+			test.run(&mine)
+		})
+	}
+}
+
+// sleeper is a pod that sleeps; more goes into its spec.
+func sleeper(name, more string) string {
+	return fmt.Sprintf(`
+apiVersion: v1
+kind: Pod
+metadata: {name: %[1]s, labels: {app: %[1]s}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{name: main, image: IMAGE, command: [sleep, "1000"]}]
+  %s
+---`, name, more)
+}
+
+func (r *rig) unschedulable(name, text string) {
+	r.t.Helper()
+	r.event(name, "FailedScheduling", text)
+	p := r.pod(name, "is told unschedulable", func(p *corev1.Pod) bool { return condition(p, "PodScheduled") == "False" })
+	for _, c := range p.GetStatus().GetConditions() {
+		if c.GetType() == "PodScheduled" && (c.GetReason() != "Unschedulable" || !strings.Contains(c.GetMessage(), text)) {
+			r.t.Errorf("%v, want %q", c, text)
+		}
+	}
+}
+
+func (r *rig) on(name, node string) {
+	r.t.Helper()
+	if got := r.ready(name).GetSpec().GetNodeName(); got != node {
+		r.t.Errorf("%s is on %s, want %s", name, got, node)
+	}
+}
+
+func selectors(r *rig) {
+	r.kaji("label", "node", "node-2", "zone=b")
+	r.run(sleeper("selects", "nodeSelector: {zone: b}") +
+		sleeper("waits", "nodeSelector: {zone: c}") +
+		sleeper("required", "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: Exists}]}]}}}") +
+		sleeper("field", "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [node-3]}]}]}}}") +
+		sleeper("preferred", "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, preference: {matchExpressions: [{key: zone, operator: In, values: [b]}]}}]}}") +
+		sleeper("bound", "nodeName: node-1"))
+	for name, node := range map[string]string{"selects": "node-2", "required": "node-2", "field": "node-3", "preferred": "node-2", "bound": "node-1"} {
+		r.on(name, node)
+	}
+	r.unschedulable("waits", "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector")
+	why := r.kaji("why", "waits")
+	contains(r.t, "why", why, "0/3 nodes are available", "node-1", "node-2", "node-3", "What would help", "label a node")
+	contains(r.t, "describe", r.kaji("describe", "pod", "waits"), "FailedScheduling")
+	r.kaji("label", "node", "node-3", "zone=c")
+	begun := time.Now()
+	r.on("waits", "node-3")
+	if took := time.Since(begun); took > 30*time.Second {
+		r.t.Errorf("a label that helps woke the pod after %v", took)
+	}
+	contains(r.t, "why", r.kaji("why", "waits"), "on node node-3")
+	for _, name := range []string{"selects", "waits", "required", "field", "preferred", "bound"} {
+		r.remove(name)
+	}
+}
+
+func taints(r *rig) {
+	for _, n := range []string{"node-1", "node-2", "node-3"} {
+		r.taint(n, "dedicated=db:NoSchedule")
+	}
+	r.run(sleeper("intolerant", "") + sleeper("tolerant", "tolerations: [{key: dedicated, operator: Equal, value: db, effect: NoSchedule}]"))
+	r.ready("tolerant")
+	r.unschedulable("intolerant", "3 node(s) had untolerated taint")
+	contains(r.t, "why", r.kaji("why", "intolerant"), "dedicated")
+	r.taint("node-2", "")
+	r.on("intolerant", "node-2")
+	r.taint("node-1", "")
+	r.taint("node-3", "")
+	// NoExecute drives those away that do not tolerate it.
+	r.run(sleeper("stays", "nodeName: node-2\n  tolerations: [{operator: Exists}]"))
+	r.ready("stays")
+	r.taint("node-2", "fire=:NoExecute")
+	until(r.t, "the pod is driven away", func() error {
+		if p := r.fresh("intolerant"); p != nil {
+			return fmt.Errorf("%v", p.GetStatus())
+		}
+		return nil
+	})
+	if p := r.fresh("stays"); !isReady(p) {
+		r.t.Errorf("a pod that tolerates all was driven away: %v", p.GetStatus())
+	}
+	r.taint("node-2", "")
+	r.remove("stays")
+	r.remove("tolerant")
+}
+
+// taint gives a node that one taint (key=value:effect), or none.
+func (r *rig) taint(node, taint string) {
+	r.t.Helper()
+	list := "null"
+	if taint != "" {
+		kv, effect, _ := strings.Cut(taint, ":")
+		key, value, _ := strings.Cut(kv, "=")
+		list = fmt.Sprintf(`[{"key":%q,"value":%q,"effect":%q}]`, key, value, effect)
+	}
+	r.kaji("patch", "node", node, "--type=merge", "-p", fmt.Sprintf(`{"spec":{"taints":%s}}`, list))
+}
+
+func cordon(r *rig) {
+	r.kaji("cordon", "node-1")
+	r.kaji("cordon", "node-2")
+	contains(r.t, "get nodes", r.kaji("get", "nodes"), "Ready,SchedulingDisabled")
+	var all string
+	for i := range 4 {
+		all += sleeper(fmt.Sprint("cordon-", i), "")
+	}
+	r.run(all)
+	for i := range 4 {
+		r.on(fmt.Sprint("cordon-", i), "node-3")
+	}
+	r.kaji("cordon", "node-3")
+	r.run(sleeper("cordon-waits", ""))
+	r.unschedulable("cordon-waits", "3 node(s) were unschedulable")
+	r.kaji("uncordon", "node-1")
+	r.on("cordon-waits", "node-1")
+	r.kaji("uncordon", "node-2")
+	r.kaji("uncordon", "node-3")
+	for i := range 4 {
+		r.remove(fmt.Sprint("cordon-", i))
+	}
+	r.remove("cordon-waits")
+}
+
+func tooBig(r *rig) {
+	big := strings.Replace(sleeper("big", ""), `"1000"]`, `"1000"], resources: {requests: {cpu: "1000", memory: 1000Ti}}`, 1)
+	r.run(big)
+	r.unschedulable("big", "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory")
+	contains(r.t, "why", r.kaji("why", "big"), "Insufficient cpu", "ask for less")
+	r.remove("big")
+}
+
+// lostNode stops a node's agent as a frozen machine does. The node is given up, its pods get a new home, and when it
+// comes back it is taken in again.
+func lostNode(r *rig) {
+	tolerations := `tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 2}, {key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 2}]`
+	r.run(strings.Replace(deployment("moves", 3, ""), "terminationGrace", tolerations+"\n      terminationGrace", 1) +
+		"---\n" + strings.TrimSuffix(sleeper("endures", "nodeName: node-2"), "---"))
+	r.kaji("rollout", "status", "deployment/moves", "--timeout=2m")
+	r.ready("endures")
+	before := map[string]bool{}
+	for uid, p := range r.podsOf("moves") {
+		if p.GetSpec().GetNodeName() == "node-2" {
+			before[uid] = true
+		}
+	}
+	if len(before) == 0 {
+		r.t.Fatal("no pod of the Deployment is on node-2")
+	}
+	pid := supervise.Running(r.cfg.RunDir())["node-2"]
+	if pid == 0 {
+		r.t.Fatal("the agent of node-2 does not run")
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		r.t.Fatal(err)
+	}
+	goOn := func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
+	r.t.Cleanup(goOn)
+	until(r.t, "the node is given up", func() error {
+		n, err := client.Of[*corev1.Node](r.api).Get(r.t.Context(), "", "node-2")
+		if err != nil {
+			return err
+		}
+		effects := map[string]bool{}
+		for _, taint := range n.GetSpec().GetTaints() {
+			if taint.GetKey() == "node.kubernetes.io/unreachable" {
+				effects[taint.GetEffect()] = true
+			}
+		}
+		if !effects["NoExecute"] || !effects["NoSchedule"] {
+			return fmt.Errorf("taints %v", n.GetSpec().GetTaints())
+		}
+		return nil
+	})
+	contains(r.t, "get nodes", r.kaji("get", "node", "node-2"), "NotReady")
+	until(r.t, "three pods are Ready on the other nodes", func() error {
+		elsewhere := 0
+		for uid, p := range r.podsOf("moves") {
+			if !before[uid] && isReady(p) && p.GetSpec().GetNodeName() != "node-2" && p.GetMetadata().GetDeletionTimestamp() == nil {
+				elsewhere++
+			}
+		}
+		if elsewhere != 3 {
+			return fmt.Errorf("%d", elsewhere)
+		}
+		return nil
+	})
+	r.pod("endures", "is not Ready", func(p *corev1.Pod) bool {
+		return !isReady(p) && p.GetMetadata().GetDeletionTimestamp() == nil
+	})
+	ids := containerIDs(r.fresh("endures"))
+	goOn()
+	r.kaji("wait", "node/node-2", "--for=condition=Ready", "--timeout=60s")
+	until(r.t, "the taints are gone", func() error {
+		n, err := client.Of[*corev1.Node](r.api).Get(r.t.Context(), "", "node-2")
+		if err == nil && len(n.GetSpec().GetTaints()) > 0 {
+			err = fmt.Errorf("%v", n.GetSpec().GetTaints())
+		}
+		return err
+	})
+	if now := containerIDs(r.ready("endures")); now != ids {
+		r.t.Errorf("the pod that stayed was restarted: %s, was %s", now, ids)
+	}
+	until(r.t, "the pods that moved are gone", func() error {
+		for uid := range r.podsOf("moves") {
+			if before[uid] {
+				return fmt.Errorf("%s is still there", uid)
+			}
+		}
+		return nil
+	})
+	r.kaji("delete", "deployment", "moves")
+	r.remove("endures")
+}
