@@ -141,7 +141,7 @@ func nextStep(err error) string {
 	case apierror.ReasonUnavailable:
 		text := e.Error()
 		switch {
-		case strings.Contains(text, "x509") || strings.Contains(text, "certificate") || strings.Contains(text, "tls:") || strings.Contains(text, "handshake failed"):
+		case strings.Contains(text, "x509") || strings.Contains(text, "certificate") || strings.Contains(text, "tls:"):
 			return "the certificates do not fit this cluster; `kaji config view` shows which are used, `kaji up` writes them anew"
 		case strings.Contains(text, "connection refused") || strings.Contains(text, "no such host") || strings.Contains(text, "dial ") || strings.Contains(text, "connect:"):
 			return "is the cluster up? try `kaji up`; `kaji config view` shows where I looked"

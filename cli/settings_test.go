@@ -85,6 +85,31 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	(&shell{t: t, config: path}).fails([]string{`no context "x"`}, "get", "pods", "--context", "x")
 }
 
+// A server that ends while it is dialled says nothing about certificates.
+func TestACutHandshakeIsNoWrongCertificate(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	defer func() {
+		listener.Close()
+		<-done
+	}()
+	path, _ := admin(t, listener.Addr().String())
+	(&shell{t: t, config: path}).fails([]string{"a part of the cluster does not answer"}, "get", "pods")
+}
+
 type joiner struct {
 	apiv1.UnimplementedJoinServiceServer
 	ttl time.Duration
