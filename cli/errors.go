@@ -150,7 +150,7 @@ func nextStep(err error) string {
 	case apierror.ReasonUnauthenticated:
 		return "the server does not know you; `kaji config view` shows which certificate is used"
 	case apierror.ReasonForbidden:
-		return "`kaji config view` shows who you are to this cluster"
+		return "`kaji auth whoami` shows who you are to this cluster"
 	case apierror.ReasonConflict:
 		return "someone else changed it meanwhile; do it again"
 	case apierror.ReasonAlreadyExists:

@@ -24,6 +24,7 @@ import (
 	"kaji.dev/kaji/services/apiserver/requests"
 	"kaji.dev/kaji/services/apiserver/view"
 	"kaji.dev/kaji/services/apiserver/watchcache"
+	"kaji.dev/kaji/services/apiserver/whoami"
 )
 
 // Run serves the API until ctx ends, then lets calls under way finish.
@@ -81,6 +82,7 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	apiv1.RegisterJoinServiceServer(server.Registrar(), &join.Service{
 		API: api, CA: ca, Endpoints: cfg.Endpoints, Log: log.Named("join"), Now: time.Now,
 	})
+	apiv1.RegisterAuthServiceServer(server.Registrar(), whoami.Service{})
 	schedulerv1.RegisterSchedulerServiceServer(server.Registrar(), scheduler)
 	server.SetServing("", false)
 

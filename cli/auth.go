@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"kaji.dev/kaji/apierror"
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
+)
+
+func newAuth(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "auth",
+		Short:   "Say who you are to the cluster",
+		Example: "  kaji auth whoami",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(c, "there is no auth command %q", args[0])
+			}
+			return c.Help()
+		},
+	}
+	c.AddCommand(newWhoAmI(s))
+	return c
+}
+
+func newWhoAmI(s *session) *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:     "whoami",
+		Short:   "Say as whom the server knows you",
+		Example: "  kaji auth whoami\n  kaji auth whoami -o json",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "" && format != "json" && format != "yaml" {
+				return usage(c, "the output of whoami is json or yaml, not %q", format)
+			}
+			conn, err := s.connect()
+			if err != nil {
+				return err
+			}
+			who, err := apiv1.NewAuthServiceClient(conn.Conn()).WhoAmI(c.Context(), &apiv1.WhoAmIRequest{})
+			if err != nil {
+				return apierror.FromStatus(err)
+			}
+			if format == "" {
+				fmt.Fprintf(s.Out, "Name:    %s\nGroups:  %s\n", who.GetName(), strings.Join(who.GetGroups(), ", "))
+				return nil
+			}
+			v := map[string]any{"name": who.GetName(), "groups": append([]string{}, who.GetGroups()...)}
+			if format == "yaml" {
+				b, err := yaml.Marshal(v)
+				fmt.Fprint(s.Out, string(b))
+				return err
+			}
+			b, err := json.MarshalIndent(v, "", "  ")
+			fmt.Fprintln(s.Out, string(b))
+			return err
+		},
+	}
+	c.Flags().StringVarP(&format, "output", "o", "", "form of the output: json, yaml")
+	return c
+}
