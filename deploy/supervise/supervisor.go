@@ -28,7 +28,7 @@ const (
 
 // Supervisor runs processes.
 type Supervisor struct {
-	// RunDir holds pid files, LogDir what processes print.
+	// RunDir holds pid files, LogDir what processes print: NAME.log, and NAME.log.1 with what was before.
 	RunDir, LogDir string
 	Log            hclog.Logger
 }
@@ -75,7 +75,7 @@ func (s *Supervisor) Run(ctx context.Context, processes []Process) error {
 		started = append(started, r)
 		awaitPath(ctx, p.Ready)
 	}
-	<-ctx.Done()
+	s.boundLogs(ctx)
 	for i := len(started) - 1; i >= 0; i-- {
 		started[i].cancel()
 		<-started[i].done
