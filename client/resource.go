@@ -99,6 +99,13 @@ func (r *Resource[T]) PatchWith(ctx context.Context, request *metav1.PatchReques
 	return r.object(ctx, metav1.Verb_VERB_PATCH, "", request)
 }
 
+// Apply sets the fields that declared, a manifest in YAML or JSON, has, and gives up those that the manager declared before; the
+// object is created when there is none. A field that another manager has set to another value is a Conflict whose
+// violations name field and manager, unless options.force takes it over. options.field_manager is required.
+func (r *Resource[T]) Apply(ctx context.Context, namespace, name string, declared []byte, options *metav1.ApplyOptions) (T, error) {
+	return r.object(ctx, metav1.Verb_VERB_APPLY, "", &metav1.ApplyRequest{Namespace: namespace, Name: name, Patch: declared, Options: options})
+}
+
 // Delete removes an object, or marks it for removal when something must be done first (grace period, finalizers).
 func (r *Resource[T]) Delete(ctx context.Context, namespace, name string, options *metav1.DeleteOptions) error {
 	return r.invoke(ctx, metav1.Verb_VERB_DELETE, "", &metav1.DeleteRequest{Namespace: namespace, Name: name, Options: options}, &metav1.Status{})

@@ -33,7 +33,7 @@ func TestEveryKindHasItsVerbs(t *testing.T) {
 		for _, v := range []metav1.Verb{
 			metav1.Verb_VERB_GET, metav1.Verb_VERB_LIST, metav1.Verb_VERB_WATCH, metav1.Verb_VERB_CREATE,
 			metav1.Verb_VERB_UPDATE, metav1.Verb_VERB_PATCH, metav1.Verb_VERB_DELETE,
-			metav1.Verb_VERB_DELETE_COLLECTION,
+			metav1.Verb_VERB_DELETE_COLLECTION, metav1.Verb_VERB_APPLY,
 		} {
 			if k.Method(v, "") == nil {
 				t.Errorf("%s has no %s", k, v)

@@ -32,6 +32,7 @@ func Run(t *testing.T, c *client.Client) {
 		"preconditions":     testPreconditions,
 		"finalizers":        testFinalizers,
 		"delete collection": testDeleteCollection,
+		"apply":             testApply,
 		"graceful deletion": testGracefulDeletion,
 		"watch":             testWatch,
 		"watch resumes":     testWatchResumes,

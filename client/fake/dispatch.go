@@ -57,6 +57,8 @@ func (s *Server) do(ctx context.Context, k *kind.Kind, verb metav1.Verb, subreso
 		return s.list(k, r)
 	case *metav1.PatchRequest:
 		return s.patch(k, r)
+	case *metav1.ApplyRequest:
+		return s.apply(k, r)
 	case *metav1.DeleteRequest:
 		return s.delete(k, r)
 	case *metav1.DeleteCollectionRequest:

@@ -25,6 +25,8 @@ func (s *Server) generic(ctx context.Context, request proto.Message) (proto.Mess
 		return s.wrapped(ctx, r.GetType(), metav1.Verb_VERB_GET, r.GetRequest())
 	case *apiv1.ResourceServicePatchRequest:
 		return s.wrapped(ctx, r.GetType(), metav1.Verb_VERB_PATCH, r.GetRequest())
+	case *apiv1.ResourceServiceApplyRequest:
+		return s.wrapped(ctx, r.GetType(), metav1.Verb_VERB_APPLY, r.GetRequest())
 	case *apiv1.ResourceServiceDeleteRequest:
 		k, err := byType(r.GetType())
 		if err != nil {
@@ -118,7 +120,7 @@ func discover() *apiv1.DiscoverResponse {
 		info := &apiv1.KindInfo{Type: string(k.Message), Options: k.Options, Service: string(k.Service)}
 		for verb, word := range map[metav1.Verb]string{
 			metav1.Verb_VERB_GET: "get", metav1.Verb_VERB_LIST: "list", metav1.Verb_VERB_WATCH: "watch", metav1.Verb_VERB_CREATE: "create",
-			metav1.Verb_VERB_UPDATE: "update", metav1.Verb_VERB_PATCH: "patch", metav1.Verb_VERB_DELETE: "delete",
+			metav1.Verb_VERB_UPDATE: "update", metav1.Verb_VERB_PATCH: "patch", metav1.Verb_VERB_APPLY: "apply", metav1.Verb_VERB_DELETE: "delete",
 			metav1.Verb_VERB_DELETE_COLLECTION: "deletecollection",
 		} {
 			if k.Method(verb, "") != nil {

@@ -82,7 +82,9 @@ func TestACollectionGoesWhileOthersWrite(t *testing.T) {
 		}
 		done <- nil
 	}()
-	go func() { done <- maps.DeleteCollection(t.Context(), "default", nil, &metav1.ListOptions{LabelSelector: "age=old"}) }()
+	go func() {
+		done <- maps.DeleteCollection(t.Context(), "default", nil, &metav1.ListOptions{LabelSelector: "age=old"})
+	}()
 	for range 2 {
 		if err := <-done; err != nil {
 			t.Error(err)

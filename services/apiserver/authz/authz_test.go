@@ -29,6 +29,7 @@ var (
 	create = metav1.Verb_VERB_CREATE
 	update = metav1.Verb_VERB_UPDATE
 	patch  = metav1.Verb_VERB_PATCH
+	apply  = metav1.Verb_VERB_APPLY
 	remove = metav1.Verb_VERB_DELETE
 	clears = metav1.Verb_VERB_DELETE_COLLECTION
 )
@@ -66,6 +67,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{scheduler, access{verb: create, kind: "events", namespace: "default"}, true},
 
 		{admin, access{verb: clears, kind: "pods", namespace: "default"}, true},
+		{controllers, access{verb: apply, kind: "deployments", namespace: "default", name: "web"}, true},
+		{scheduler, access{verb: apply, kind: "pods", namespace: "default", name: "mine"}, false},
+		{node, access{verb: apply, kind: "nodes", name: "n1"}, false},
+		{node, access{verb: apply, kind: "pods", namespace: "default", name: "mine"}, false},
 		{controllers, access{verb: clears, kind: "secrets", namespace: "default"}, true},
 		{scheduler, access{verb: clears, kind: "pods", namespace: "default"}, false},
 		{node, access{verb: clears, kind: "pods", selects: "spec.nodeName=n1"}, false},

@@ -14,13 +14,14 @@ const (
 	create    = metav1.Verb_VERB_CREATE
 	update    = metav1.Verb_VERB_UPDATE
 	patch     = metav1.Verb_VERB_PATCH
+	apply     = metav1.Verb_VERB_APPLY
 	remove    = metav1.Verb_VERB_DELETE
 	removeAll = metav1.Verb_VERB_DELETE_COLLECTION
 )
 
 var (
 	read  = []metav1.Verb{get, list, watch}
-	write = []metav1.Verb{create, update, patch, remove, removeAll}
+	write = []metav1.Verb{create, update, patch, apply, remove, removeAll}
 )
 
 // rule allows verbs on resources.

@@ -77,6 +77,7 @@ func dryRun(o interface{ GetDryRun() []string }) (bool, error) {
 
 var (
 	_ interface{ GetDryRun() []string } = (*metav1.CreateOptions)(nil)
+	_ interface{ GetDryRun() []string } = (*metav1.ApplyOptions)(nil)
 	_ interface{ GetDryRun() []string } = (*metav1.UpdateOptions)(nil)
 	_ interface{ GetDryRun() []string } = (*metav1.PatchOptions)(nil)
 	_ interface{ GetDryRun() []string } = (*metav1.DeleteOptions)(nil)

@@ -29,6 +29,9 @@ func (r *resource) create(ctx context.Context, o kind.Object, opts *metav1.Creat
 	if dry, err = dryRun(opts); err != nil {
 		return nil, err
 	}
+	if err := checkManager(opts.GetFieldManager(), false); err != nil {
+		return nil, err
+	}
 	if m.ResourceVersion != "" {
 		return nil, apierror.BadRequest("an object to be created has no resourceVersion",
 			apierror.FieldViolation{Field: "metadata.resourceVersion", Description: "must be empty", Reason: "FieldValueForbidden"})
@@ -39,7 +42,7 @@ func (r *resource) create(ctx context.Context, o kind.Object, opts *metav1.Creat
 		if generated {
 			m.Name = generateName(m.GenerateName)
 		}
-		res, err = r.createOnce(ctx, o, dry)
+		res, err = r.createOnce(ctx, o, opts.GetFieldManager(), dry)
 		if !generated || !apierror.IsAlreadyExists(err) || try == nameTries {
 			return res, err
 		}
@@ -61,7 +64,7 @@ func (r *resource) begin(o kind.Object) {
 	}
 }
 
-func (r *resource) createOnce(ctx context.Context, o kind.Object, dry bool) (*result, error) {
+func (r *resource) createOnce(ctx context.Context, o kind.Object, manager string, dry bool) (*result, error) {
 	for range maxRounds {
 		r.strategy.Default(o)
 		req := r.request(ctx, metav1.Verb_VERB_CREATE, "", o, nil, dry)
@@ -74,6 +77,11 @@ func (r *resource) createOnce(ctx context.Context, o kind.Object, dry bool) (*re
 		}
 		if err := r.cfg.Admission.Validate(ctx, req); err != nil {
 			return nil, err
+		}
+		if manager != "" {
+			if _, err := r.tracked(ctx, outcome{object: o}, r.kind.New(), manager, ""); err != nil {
+				return nil, err
+			}
 		}
 		res, again, err := r.insert(ctx, o, req.Guards(), dry)
 		if !again {

@@ -40,6 +40,7 @@ func (r *Registry) genericDesc() *grpc.ServiceDesc {
 		return r.genericUpdate(ctx, m, statusSubresource)
 	})
 	add(apiv1.ResourceService_Patch_FullMethodName, &apiv1.ResourceServicePatchRequest{}, r.genericPatch)
+	add(apiv1.ResourceService_Apply_FullMethodName, &apiv1.ResourceServiceApplyRequest{}, r.genericApply)
 	add(apiv1.ResourceService_Delete_FullMethodName, &apiv1.ResourceServiceDeleteRequest{}, r.genericDelete)
 	add(apiv1.ResourceService_DeleteCollection_FullMethodName, &apiv1.ResourceServiceDeleteCollectionRequest{}, r.genericDeleteCollection)
 	return desc
@@ -115,6 +116,15 @@ func (r *Registry) genericPatch(ctx context.Context, m proto.Message) (any, erro
 		return nil, err
 	}
 	return res.packed(res.patch(ctx, req.GetRequest()))
+}
+
+func (r *Registry) genericApply(ctx context.Context, m proto.Message) (any, error) {
+	req := m.(*apiv1.ResourceServiceApplyRequest)
+	res, err := r.resource(req.GetType())
+	if err != nil {
+		return nil, err
+	}
+	return res.packed(res.apply(ctx, req.GetRequest()))
 }
 
 func (r *Registry) genericDelete(ctx context.Context, m proto.Message) (any, error) {

@@ -39,6 +39,9 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 	if dry, err = dryRun(req.GetOptions()); err != nil {
 		return nil, err
 	}
+	if err := checkManager(req.GetOptions().GetFieldManager(), false); err != nil {
+		return nil, err
+	}
 	if req.GetSubresource() == statusSubresource && r.status == nil {
 		return nil, apierror.BadRequest(r.kind.String() + " have no status to patch")
 	}
@@ -63,12 +66,16 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 		if m := kind.Metadata(patched); m.Name != req.GetName() || m.Namespace != req.GetNamespace() {
 			return outcome{}, apierror.BadRequest("a patch cannot change the name or namespace of an object")
 		}
-		return r.replace(ctx, patched, current, req.GetSubresource(), dry)
+		out, err := r.replace(ctx, patched, current, req.GetSubresource(), dry)
+		if err != nil {
+			return outcome{}, err
+		}
+		return r.tracked(ctx, out, current.Object, req.GetOptions().GetFieldManager(), req.GetSubresource())
 	}
 	switch req.GetSubresource() {
 	case "", statusSubresource:
 	case scaleSubresource:
-		decide = r.scalePatch(ctx, apply, dry)
+		decide = r.scalePatch(ctx, apply, req.GetOptions().GetFieldManager(), dry)
 	default:
 		return nil, apierror.BadRequest(fmt.Sprintf("%s have no sub-resource %q that can be patched", r.kind, req.GetSubresource()))
 	}
@@ -96,7 +103,10 @@ func (r *resource) patcherFor(req *metav1.PatchRequest) (patcher, error) {
 }
 
 // undecodable says what is wrong with the object that a patch makes.
-func (r *resource) undecodable(req *metav1.PatchRequest, err error) error {
+func (r *resource) undecodable(req interface {
+	GetNamespace() string
+	GetName() string
+}, err error) error {
 	var fields manifest.Errors
 	if !errors.As(err, &fields) {
 		return apierror.BadRequest("the patched object cannot be read: " + err.Error()).WithCause(err)

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -13,6 +14,7 @@ import (
 	"kaji.dev/kaji/apierror"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/manifest/managed"
 	"kaji.dev/kaji/raftstore"
 	"kaji.dev/kaji/services/apiserver/admission"
 	"kaji.dev/kaji/services/apiserver/authz"
@@ -138,12 +140,14 @@ type resource struct {
 	typeURL   string
 	status    protoreflect.FieldDescriptor // nil when the kind has none
 	ruled     bool                         // the proto file has rules for objects of the kind
+	managed   func() *managed.Schema       // made when it is needed first
 }
 
 func newResource(r *Registry, k *kind.Kind, cache *watchcache.Cache) *resource {
 	res := &resource{
 		Registry: r, kind: k, cache: cache, strategy: strategy.For(k), lifecycle: lifecycleOf(k),
 		typeURL: typeURL(k), ruled: requests.HasRules(k.New().ProtoReflect().Descriptor()),
+		managed: sync.OnceValue(func() *managed.Schema { return managed.NewSchema(k) }),
 	}
 	if k.Options.GetHasStatus() {
 		res.status = k.New().ProtoReflect().Descriptor().Fields().ByName("status")

@@ -95,12 +95,15 @@ func (r *resource) updateScale(ctx context.Context, s *autoscalingv1.Scale, opts
 	if dry, err = dryRun(opts); err != nil {
 		return nil, err
 	}
+	if err := checkManager(opts.GetFieldManager(), false); err != nil {
+		return nil, err
+	}
 	res, err = r.rewrite(ctx, m.GetNamespace(), m.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
 		o, err := r.scaled(current.Object, s)
 		if err != nil {
 			return outcome{}, err
 		}
-		return r.replace(ctx, o, current, "", dry)
+		return r.rescaled(ctx, o, current, opts.GetFieldManager(), dry)
 	})
 	if err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func (r *resource) updateScale(ctx context.Context, s *autoscalingv1.Scale, opts
 }
 
 // scalePatch applies a patch to the scale of an object.
-func (r *resource) scalePatch(ctx context.Context, apply patcher, dry bool) func(*watchcache.Entry) (outcome, error) {
+func (r *resource) scalePatch(ctx context.Context, apply patcher, manager string, dry bool) func(*watchcache.Entry) (outcome, error) {
 	return func(current *watchcache.Entry) (outcome, error) {
 		if !r.kind.Options.GetHasScale() {
 			return outcome{}, apierror.BadRequest(r.kind.String() + " have no scale to patch")
@@ -133,6 +136,15 @@ func (r *resource) scalePatch(ctx context.Context, apply patcher, dry bool) func
 		if err != nil {
 			return outcome{}, err
 		}
-		return r.replace(ctx, o, current, "", dry)
+		return r.rescaled(ctx, o, current, manager, dry)
 	}
+}
+
+// rescaled is the outcome of writing an object with another scale.
+func (r *resource) rescaled(ctx context.Context, o kind.Object, current *watchcache.Entry, manager string, dry bool) (outcome, error) {
+	out, err := r.replace(ctx, o, current, "", dry)
+	if err != nil {
+		return outcome{}, err
+	}
+	return r.tracked(ctx, out, current.Object, manager, scaleSubresource)
 }

@@ -114,6 +114,10 @@ func (r *resource) unaryFor(o *metav1.MethodOptions) unary {
 		return func(ctx context.Context, req proto.Message) (any, error) {
 			return typed(r.patch(ctx, req.(*metav1.PatchRequest)))
 		}
+	case call{metav1.Verb_VERB_APPLY, ""}:
+		return func(ctx context.Context, req proto.Message) (any, error) {
+			return typed(r.apply(ctx, req.(*metav1.ApplyRequest)))
+		}
 	case call{metav1.Verb_VERB_DELETE, ""}:
 		return func(ctx context.Context, req proto.Message) (any, error) {
 			return r.delete(ctx, req.(*metav1.DeleteRequest))

@@ -30,11 +30,18 @@ func (r *resource) update(ctx context.Context, o kind.Object, subresource string
 	if dry, err = dryRun(opts); err != nil {
 		return nil, err
 	}
+	if err := checkManager(opts.GetFieldManager(), false); err != nil {
+		return nil, err
+	}
 	if _, err := parseVersion(m.GetResourceVersion()); err != nil {
 		return nil, err
 	}
 	res, err = r.rewrite(ctx, m.GetNamespace(), m.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
-		return r.replace(ctx, clone(o), current, subresource, dry)
+		out, err := r.replace(ctx, clone(o), current, subresource, dry)
+		if err != nil {
+			return outcome{}, err
+		}
+		return r.tracked(ctx, out, current.Object, opts.GetFieldManager(), subresource)
 	})
 	if err == nil && subresource == "" {
 		r.warn(ctx, o)

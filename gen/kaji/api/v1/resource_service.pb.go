@@ -732,6 +732,61 @@ func (x *ResourceServiceDeleteCollectionRequest) GetRequest() *v1.DeleteCollecti
 	return nil
 }
 
+// ResourceServiceApplyRequest names one object and the fields that are declared.
+type ResourceServiceApplyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Full name of the message.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The fields.
+	Request       *v1.ApplyRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourceServiceApplyRequest) Reset() {
+	*x = ResourceServiceApplyRequest{}
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceServiceApplyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceServiceApplyRequest) ProtoMessage() {}
+
+func (x *ResourceServiceApplyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceServiceApplyRequest.ProtoReflect.Descriptor instead.
+func (*ResourceServiceApplyRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ResourceServiceApplyRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ResourceServiceApplyRequest) GetRequest() *v1.ApplyRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
 var File_kaji_api_v1_resource_service_proto protoreflect.FileDescriptor
 
 const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
@@ -774,7 +829,10 @@ const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
 	"\arequest\x18\x02 \x01(\v2\x1b.kaji.meta.v1.DeleteRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"\x8e\x01\n" +
 	"&ResourceServiceDeleteCollectionRequest\x12\x1b\n" +
 	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12G\n" +
-	"\arequest\x18\x02 \x01(\v2%.kaji.meta.v1.DeleteCollectionRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest2\x84\a\n" +
+	"\arequest\x18\x02 \x01(\v2%.kaji.meta.v1.DeleteCollectionRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"x\n" +
+	"\x1bResourceServiceApplyRequest\x12\x1b\n" +
+	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12<\n" +
+	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.ApplyRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest2\xd5\a\n" +
 	"\x0fResourceService\x12G\n" +
 	"\bDiscover\x12\x1c.kaji.api.v1.DiscoverRequest\x1a\x1d.kaji.api.v1.DiscoverResponse\x12K\n" +
 	"\x03Get\x12&.kaji.api.v1.ResourceServiceGetRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x01\x12a\n" +
@@ -784,7 +842,8 @@ const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
 	"\x06Update\x12).kaji.api.v1.ResourceServiceUpdateRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x05\x12_\n" +
 	"\fUpdateStatus\x12).kaji.api.v1.ResourceServiceUpdateRequest\x1a\x14.google.protobuf.Any\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12O\n" +
-	"\x05Patch\x12(.kaji.api.v1.ResourceServicePatchRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x06\x12Q\n" +
+	"\x05Patch\x12(.kaji.api.v1.ResourceServicePatchRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x06\x12O\n" +
+	"\x05Apply\x12(.kaji.api.v1.ResourceServiceApplyRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\t\x12Q\n" +
 	"\x06Delete\x12).kaji.api.v1.ResourceServiceDeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12e\n" +
 	"\x10DeleteCollection\x123.kaji.api.v1.ResourceServiceDeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB%Z#kaji.dev/kaji/gen/kaji/api/v1;apiv1b\x06proto3"
 
@@ -800,7 +859,7 @@ func file_kaji_api_v1_resource_service_proto_rawDescGZIP() []byte {
 	return file_kaji_api_v1_resource_service_proto_rawDescData
 }
 
-var file_kaji_api_v1_resource_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_kaji_api_v1_resource_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_kaji_api_v1_resource_service_proto_goTypes = []any{
 	(*DiscoverRequest)(nil),                        // 0: kaji.api.v1.DiscoverRequest
 	(*DiscoverResponse)(nil),                       // 1: kaji.api.v1.DiscoverResponse
@@ -815,62 +874,67 @@ var file_kaji_api_v1_resource_service_proto_goTypes = []any{
 	(*ResourceServicePatchRequest)(nil),            // 10: kaji.api.v1.ResourceServicePatchRequest
 	(*ResourceServiceDeleteRequest)(nil),           // 11: kaji.api.v1.ResourceServiceDeleteRequest
 	(*ResourceServiceDeleteCollectionRequest)(nil), // 12: kaji.api.v1.ResourceServiceDeleteCollectionRequest
-	(*v1.ResourceOptions)(nil),                     // 13: kaji.meta.v1.ResourceOptions
-	(*v1.GetRequest)(nil),                          // 14: kaji.meta.v1.GetRequest
-	(*v1.ListRequest)(nil),                         // 15: kaji.meta.v1.ListRequest
-	(*v1.ListMeta)(nil),                            // 16: kaji.meta.v1.ListMeta
-	(*anypb.Any)(nil),                              // 17: google.protobuf.Any
-	(*v1.WatchRequest)(nil),                        // 18: kaji.meta.v1.WatchRequest
-	(v1.EventType)(0),                              // 19: kaji.meta.v1.EventType
-	(*v1.CreateOptions)(nil),                       // 20: kaji.meta.v1.CreateOptions
-	(*v1.UpdateOptions)(nil),                       // 21: kaji.meta.v1.UpdateOptions
-	(*v1.PatchRequest)(nil),                        // 22: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),                       // 23: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil),             // 24: kaji.meta.v1.DeleteCollectionRequest
-	(*v1.Status)(nil),                              // 25: kaji.meta.v1.Status
+	(*ResourceServiceApplyRequest)(nil),            // 13: kaji.api.v1.ResourceServiceApplyRequest
+	(*v1.ResourceOptions)(nil),                     // 14: kaji.meta.v1.ResourceOptions
+	(*v1.GetRequest)(nil),                          // 15: kaji.meta.v1.GetRequest
+	(*v1.ListRequest)(nil),                         // 16: kaji.meta.v1.ListRequest
+	(*v1.ListMeta)(nil),                            // 17: kaji.meta.v1.ListMeta
+	(*anypb.Any)(nil),                              // 18: google.protobuf.Any
+	(*v1.WatchRequest)(nil),                        // 19: kaji.meta.v1.WatchRequest
+	(v1.EventType)(0),                              // 20: kaji.meta.v1.EventType
+	(*v1.CreateOptions)(nil),                       // 21: kaji.meta.v1.CreateOptions
+	(*v1.UpdateOptions)(nil),                       // 22: kaji.meta.v1.UpdateOptions
+	(*v1.PatchRequest)(nil),                        // 23: kaji.meta.v1.PatchRequest
+	(*v1.DeleteRequest)(nil),                       // 24: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil),             // 25: kaji.meta.v1.DeleteCollectionRequest
+	(*v1.ApplyRequest)(nil),                        // 26: kaji.meta.v1.ApplyRequest
+	(*v1.Status)(nil),                              // 27: kaji.meta.v1.Status
 }
 var file_kaji_api_v1_resource_service_proto_depIdxs = []int32{
 	2,  // 0: kaji.api.v1.DiscoverResponse.kinds:type_name -> kaji.api.v1.KindInfo
-	13, // 1: kaji.api.v1.KindInfo.options:type_name -> kaji.meta.v1.ResourceOptions
-	14, // 2: kaji.api.v1.ResourceServiceGetRequest.request:type_name -> kaji.meta.v1.GetRequest
-	15, // 3: kaji.api.v1.ResourceServiceListRequest.request:type_name -> kaji.meta.v1.ListRequest
-	16, // 4: kaji.api.v1.ResourceServiceListResponse.metadata:type_name -> kaji.meta.v1.ListMeta
-	17, // 5: kaji.api.v1.ResourceServiceListResponse.items:type_name -> google.protobuf.Any
-	18, // 6: kaji.api.v1.ResourceServiceWatchRequest.request:type_name -> kaji.meta.v1.WatchRequest
-	19, // 7: kaji.api.v1.ResourceServiceWatchResponse.type:type_name -> kaji.meta.v1.EventType
-	17, // 8: kaji.api.v1.ResourceServiceWatchResponse.object:type_name -> google.protobuf.Any
-	17, // 9: kaji.api.v1.ResourceServiceCreateRequest.object:type_name -> google.protobuf.Any
-	20, // 10: kaji.api.v1.ResourceServiceCreateRequest.options:type_name -> kaji.meta.v1.CreateOptions
-	17, // 11: kaji.api.v1.ResourceServiceUpdateRequest.object:type_name -> google.protobuf.Any
-	21, // 12: kaji.api.v1.ResourceServiceUpdateRequest.options:type_name -> kaji.meta.v1.UpdateOptions
-	22, // 13: kaji.api.v1.ResourceServicePatchRequest.request:type_name -> kaji.meta.v1.PatchRequest
-	23, // 14: kaji.api.v1.ResourceServiceDeleteRequest.request:type_name -> kaji.meta.v1.DeleteRequest
-	24, // 15: kaji.api.v1.ResourceServiceDeleteCollectionRequest.request:type_name -> kaji.meta.v1.DeleteCollectionRequest
-	0,  // 16: kaji.api.v1.ResourceService.Discover:input_type -> kaji.api.v1.DiscoverRequest
-	3,  // 17: kaji.api.v1.ResourceService.Get:input_type -> kaji.api.v1.ResourceServiceGetRequest
-	4,  // 18: kaji.api.v1.ResourceService.List:input_type -> kaji.api.v1.ResourceServiceListRequest
-	6,  // 19: kaji.api.v1.ResourceService.Watch:input_type -> kaji.api.v1.ResourceServiceWatchRequest
-	8,  // 20: kaji.api.v1.ResourceService.Create:input_type -> kaji.api.v1.ResourceServiceCreateRequest
-	9,  // 21: kaji.api.v1.ResourceService.Update:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
-	9,  // 22: kaji.api.v1.ResourceService.UpdateStatus:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
-	10, // 23: kaji.api.v1.ResourceService.Patch:input_type -> kaji.api.v1.ResourceServicePatchRequest
-	11, // 24: kaji.api.v1.ResourceService.Delete:input_type -> kaji.api.v1.ResourceServiceDeleteRequest
-	12, // 25: kaji.api.v1.ResourceService.DeleteCollection:input_type -> kaji.api.v1.ResourceServiceDeleteCollectionRequest
-	1,  // 26: kaji.api.v1.ResourceService.Discover:output_type -> kaji.api.v1.DiscoverResponse
-	17, // 27: kaji.api.v1.ResourceService.Get:output_type -> google.protobuf.Any
-	5,  // 28: kaji.api.v1.ResourceService.List:output_type -> kaji.api.v1.ResourceServiceListResponse
-	7,  // 29: kaji.api.v1.ResourceService.Watch:output_type -> kaji.api.v1.ResourceServiceWatchResponse
-	17, // 30: kaji.api.v1.ResourceService.Create:output_type -> google.protobuf.Any
-	17, // 31: kaji.api.v1.ResourceService.Update:output_type -> google.protobuf.Any
-	17, // 32: kaji.api.v1.ResourceService.UpdateStatus:output_type -> google.protobuf.Any
-	17, // 33: kaji.api.v1.ResourceService.Patch:output_type -> google.protobuf.Any
-	25, // 34: kaji.api.v1.ResourceService.Delete:output_type -> kaji.meta.v1.Status
-	25, // 35: kaji.api.v1.ResourceService.DeleteCollection:output_type -> kaji.meta.v1.Status
-	26, // [26:36] is the sub-list for method output_type
-	16, // [16:26] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	14, // 1: kaji.api.v1.KindInfo.options:type_name -> kaji.meta.v1.ResourceOptions
+	15, // 2: kaji.api.v1.ResourceServiceGetRequest.request:type_name -> kaji.meta.v1.GetRequest
+	16, // 3: kaji.api.v1.ResourceServiceListRequest.request:type_name -> kaji.meta.v1.ListRequest
+	17, // 4: kaji.api.v1.ResourceServiceListResponse.metadata:type_name -> kaji.meta.v1.ListMeta
+	18, // 5: kaji.api.v1.ResourceServiceListResponse.items:type_name -> google.protobuf.Any
+	19, // 6: kaji.api.v1.ResourceServiceWatchRequest.request:type_name -> kaji.meta.v1.WatchRequest
+	20, // 7: kaji.api.v1.ResourceServiceWatchResponse.type:type_name -> kaji.meta.v1.EventType
+	18, // 8: kaji.api.v1.ResourceServiceWatchResponse.object:type_name -> google.protobuf.Any
+	18, // 9: kaji.api.v1.ResourceServiceCreateRequest.object:type_name -> google.protobuf.Any
+	21, // 10: kaji.api.v1.ResourceServiceCreateRequest.options:type_name -> kaji.meta.v1.CreateOptions
+	18, // 11: kaji.api.v1.ResourceServiceUpdateRequest.object:type_name -> google.protobuf.Any
+	22, // 12: kaji.api.v1.ResourceServiceUpdateRequest.options:type_name -> kaji.meta.v1.UpdateOptions
+	23, // 13: kaji.api.v1.ResourceServicePatchRequest.request:type_name -> kaji.meta.v1.PatchRequest
+	24, // 14: kaji.api.v1.ResourceServiceDeleteRequest.request:type_name -> kaji.meta.v1.DeleteRequest
+	25, // 15: kaji.api.v1.ResourceServiceDeleteCollectionRequest.request:type_name -> kaji.meta.v1.DeleteCollectionRequest
+	26, // 16: kaji.api.v1.ResourceServiceApplyRequest.request:type_name -> kaji.meta.v1.ApplyRequest
+	0,  // 17: kaji.api.v1.ResourceService.Discover:input_type -> kaji.api.v1.DiscoverRequest
+	3,  // 18: kaji.api.v1.ResourceService.Get:input_type -> kaji.api.v1.ResourceServiceGetRequest
+	4,  // 19: kaji.api.v1.ResourceService.List:input_type -> kaji.api.v1.ResourceServiceListRequest
+	6,  // 20: kaji.api.v1.ResourceService.Watch:input_type -> kaji.api.v1.ResourceServiceWatchRequest
+	8,  // 21: kaji.api.v1.ResourceService.Create:input_type -> kaji.api.v1.ResourceServiceCreateRequest
+	9,  // 22: kaji.api.v1.ResourceService.Update:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
+	9,  // 23: kaji.api.v1.ResourceService.UpdateStatus:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
+	10, // 24: kaji.api.v1.ResourceService.Patch:input_type -> kaji.api.v1.ResourceServicePatchRequest
+	13, // 25: kaji.api.v1.ResourceService.Apply:input_type -> kaji.api.v1.ResourceServiceApplyRequest
+	11, // 26: kaji.api.v1.ResourceService.Delete:input_type -> kaji.api.v1.ResourceServiceDeleteRequest
+	12, // 27: kaji.api.v1.ResourceService.DeleteCollection:input_type -> kaji.api.v1.ResourceServiceDeleteCollectionRequest
+	1,  // 28: kaji.api.v1.ResourceService.Discover:output_type -> kaji.api.v1.DiscoverResponse
+	18, // 29: kaji.api.v1.ResourceService.Get:output_type -> google.protobuf.Any
+	5,  // 30: kaji.api.v1.ResourceService.List:output_type -> kaji.api.v1.ResourceServiceListResponse
+	7,  // 31: kaji.api.v1.ResourceService.Watch:output_type -> kaji.api.v1.ResourceServiceWatchResponse
+	18, // 32: kaji.api.v1.ResourceService.Create:output_type -> google.protobuf.Any
+	18, // 33: kaji.api.v1.ResourceService.Update:output_type -> google.protobuf.Any
+	18, // 34: kaji.api.v1.ResourceService.UpdateStatus:output_type -> google.protobuf.Any
+	18, // 35: kaji.api.v1.ResourceService.Patch:output_type -> google.protobuf.Any
+	18, // 36: kaji.api.v1.ResourceService.Apply:output_type -> google.protobuf.Any
+	27, // 37: kaji.api.v1.ResourceService.Delete:output_type -> kaji.meta.v1.Status
+	27, // 38: kaji.api.v1.ResourceService.DeleteCollection:output_type -> kaji.meta.v1.Status
+	28, // [28:39] is the sub-list for method output_type
+	17, // [17:28] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_kaji_api_v1_resource_service_proto_init() }
@@ -884,7 +948,7 @@ func file_kaji_api_v1_resource_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_api_v1_resource_service_proto_rawDesc), len(file_kaji_api_v1_resource_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	ResourceService_Update_FullMethodName           = "/kaji.api.v1.ResourceService/Update"
 	ResourceService_UpdateStatus_FullMethodName     = "/kaji.api.v1.ResourceService/UpdateStatus"
 	ResourceService_Patch_FullMethodName            = "/kaji.api.v1.ResourceService/Patch"
+	ResourceService_Apply_FullMethodName            = "/kaji.api.v1.ResourceService/Apply"
 	ResourceService_Delete_FullMethodName           = "/kaji.api.v1.ResourceService/Delete"
 	ResourceService_DeleteCollection_FullMethodName = "/kaji.api.v1.ResourceService/DeleteCollection"
 )
@@ -58,6 +59,9 @@ type ResourceServiceClient interface {
 	UpdateStatus(ctx context.Context, in *ResourceServiceUpdateRequest, opts ...grpc.CallOption) (*anypb.Any, error)
 	// Patch changes a part of an object.
 	Patch(ctx context.Context, in *ResourceServicePatchRequest, opts ...grpc.CallOption) (*anypb.Any, error)
+	// Apply sets the fields of an object that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	Apply(ctx context.Context, in *ResourceServiceApplyRequest, opts ...grpc.CallOption) (*anypb.Any, error)
 	// Delete removes an object, or begins to.
 	Delete(ctx context.Context, in *ResourceServiceDeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollection removes all objects that are selected, each as Delete does; one that cannot be removed does
@@ -162,6 +166,16 @@ func (c *resourceServiceClient) Patch(ctx context.Context, in *ResourceServicePa
 	return out, nil
 }
 
+func (c *resourceServiceClient) Apply(ctx context.Context, in *ResourceServiceApplyRequest, opts ...grpc.CallOption) (*anypb.Any, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(anypb.Any)
+	err := c.cc.Invoke(ctx, ResourceService_Apply_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *resourceServiceClient) Delete(ctx context.Context, in *ResourceServiceDeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -205,6 +219,9 @@ type ResourceServiceServer interface {
 	UpdateStatus(context.Context, *ResourceServiceUpdateRequest) (*anypb.Any, error)
 	// Patch changes a part of an object.
 	Patch(context.Context, *ResourceServicePatchRequest) (*anypb.Any, error)
+	// Apply sets the fields of an object that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	Apply(context.Context, *ResourceServiceApplyRequest) (*anypb.Any, error)
 	// Delete removes an object, or begins to.
 	Delete(context.Context, *ResourceServiceDeleteRequest) (*v1.Status, error)
 	// DeleteCollection removes all objects that are selected, each as Delete does; one that cannot be removed does
@@ -243,6 +260,9 @@ func (UnimplementedResourceServiceServer) UpdateStatus(context.Context, *Resourc
 }
 func (UnimplementedResourceServiceServer) Patch(context.Context, *ResourceServicePatchRequest) (*anypb.Any, error) {
 	return nil, status.Error(codes.Unimplemented, "method Patch not implemented")
+}
+func (UnimplementedResourceServiceServer) Apply(context.Context, *ResourceServiceApplyRequest) (*anypb.Any, error) {
+	return nil, status.Error(codes.Unimplemented, "method Apply not implemented")
 }
 func (UnimplementedResourceServiceServer) Delete(context.Context, *ResourceServiceDeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
@@ -408,6 +428,24 @@ func _ResourceService_Patch_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ResourceService_Apply_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResourceServiceApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ResourceServiceServer).Apply(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ResourceService_Apply_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ResourceServiceServer).Apply(ctx, req.(*ResourceServiceApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ResourceService_Delete_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ResourceServiceDeleteRequest)
 	if err := dec(in); err != nil {
@@ -478,6 +516,10 @@ var ResourceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Patch",
 			Handler:    _ResourceService_Patch_Handler,
+		},
+		{
+			MethodName: "Apply",
+			Handler:    _ResourceService_Apply_Handler,
 		},
 		{
 			MethodName: "Delete",

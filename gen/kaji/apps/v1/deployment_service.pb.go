@@ -259,7 +259,7 @@ const file_kaji_apps_v1_deployment_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions\"\x89\x01\n" +
 	"\x1cUpdateDeploymentScaleRequest\x122\n" +
 	"\x06object\x18\x01 \x01(\v2\x1a.kaji.autoscaling.v1.ScaleR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x8a\b\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xdb\b\n" +
 	"\x11DeploymentService\x12K\n" +
 	"\rGetDeployment\x12\x18.kaji.meta.v1.GetRequest\x1a\x18.kaji.apps.v1.Deployment\"\x06\xa2\xbb\x18\x02\b\x01\x12R\n" +
 	"\x0fListDeployments\x12\x19.kaji.meta.v1.ListRequest\x1a\x1c.kaji.apps.v1.DeploymentList\"\x06\xa2\xbb\x18\x02\b\x02\x12`\n" +
@@ -268,7 +268,8 @@ const file_kaji_apps_v1_deployment_service_proto_rawDesc = "" +
 	"\x10UpdateDeployment\x12%.kaji.apps.v1.UpdateDeploymentRequest\x1a\x18.kaji.apps.v1.Deployment\"\x06\xa2\xbb\x18\x02\b\x05\x12i\n" +
 	"\x16UpdateDeploymentStatus\x12%.kaji.apps.v1.UpdateDeploymentRequest\x1a\x18.kaji.apps.v1.Deployment\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12O\n" +
-	"\x0fPatchDeployment\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x18.kaji.apps.v1.Deployment\"\x06\xa2\xbb\x18\x02\b\x06\x12M\n" +
+	"\x0fPatchDeployment\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x18.kaji.apps.v1.Deployment\"\x06\xa2\xbb\x18\x02\b\x06\x12O\n" +
+	"\x0fApplyDeployment\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x18.kaji.apps.v1.Deployment\"\x06\xa2\xbb\x18\x02\b\t\x12M\n" +
 	"\x10DeleteDeployment\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12b\n" +
 	"\x1bDeleteCollectionDeployments\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\b\x12Y\n" +
 	"\x12GetDeploymentScale\x12\x18.kaji.meta.v1.GetRequest\x1a\x1a.kaji.autoscaling.v1.Scale\"\r\xa2\xbb\x18\t\b\x01\x12\x05scale\x12n\n" +
@@ -301,10 +302,11 @@ var file_kaji_apps_v1_deployment_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),               // 10: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),              // 11: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),              // 12: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),             // 13: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil),   // 14: kaji.meta.v1.DeleteCollectionRequest
-	(*DeploymentList)(nil),               // 15: kaji.apps.v1.DeploymentList
-	(*v1.Status)(nil),                    // 16: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),              // 13: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),             // 14: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil),   // 15: kaji.meta.v1.DeleteCollectionRequest
+	(*DeploymentList)(nil),               // 16: kaji.apps.v1.DeploymentList
+	(*v1.Status)(nil),                    // 17: kaji.meta.v1.Status
 }
 var file_kaji_apps_v1_deployment_service_proto_depIdxs = []int32{
 	4,  // 0: kaji.apps.v1.WatchDeploymentsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -322,23 +324,25 @@ var file_kaji_apps_v1_deployment_service_proto_depIdxs = []int32{
 	2,  // 12: kaji.apps.v1.DeploymentService.UpdateDeployment:input_type -> kaji.apps.v1.UpdateDeploymentRequest
 	2,  // 13: kaji.apps.v1.DeploymentService.UpdateDeploymentStatus:input_type -> kaji.apps.v1.UpdateDeploymentRequest
 	12, // 14: kaji.apps.v1.DeploymentService.PatchDeployment:input_type -> kaji.meta.v1.PatchRequest
-	13, // 15: kaji.apps.v1.DeploymentService.DeleteDeployment:input_type -> kaji.meta.v1.DeleteRequest
-	14, // 16: kaji.apps.v1.DeploymentService.DeleteCollectionDeployments:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	9,  // 17: kaji.apps.v1.DeploymentService.GetDeploymentScale:input_type -> kaji.meta.v1.GetRequest
-	3,  // 18: kaji.apps.v1.DeploymentService.UpdateDeploymentScale:input_type -> kaji.apps.v1.UpdateDeploymentScaleRequest
-	5,  // 19: kaji.apps.v1.DeploymentService.GetDeployment:output_type -> kaji.apps.v1.Deployment
-	15, // 20: kaji.apps.v1.DeploymentService.ListDeployments:output_type -> kaji.apps.v1.DeploymentList
-	0,  // 21: kaji.apps.v1.DeploymentService.WatchDeployments:output_type -> kaji.apps.v1.WatchDeploymentsResponse
-	5,  // 22: kaji.apps.v1.DeploymentService.CreateDeployment:output_type -> kaji.apps.v1.Deployment
-	5,  // 23: kaji.apps.v1.DeploymentService.UpdateDeployment:output_type -> kaji.apps.v1.Deployment
-	5,  // 24: kaji.apps.v1.DeploymentService.UpdateDeploymentStatus:output_type -> kaji.apps.v1.Deployment
-	5,  // 25: kaji.apps.v1.DeploymentService.PatchDeployment:output_type -> kaji.apps.v1.Deployment
-	16, // 26: kaji.apps.v1.DeploymentService.DeleteDeployment:output_type -> kaji.meta.v1.Status
-	16, // 27: kaji.apps.v1.DeploymentService.DeleteCollectionDeployments:output_type -> kaji.meta.v1.Status
-	8,  // 28: kaji.apps.v1.DeploymentService.GetDeploymentScale:output_type -> kaji.autoscaling.v1.Scale
-	8,  // 29: kaji.apps.v1.DeploymentService.UpdateDeploymentScale:output_type -> kaji.autoscaling.v1.Scale
-	19, // [19:30] is the sub-list for method output_type
-	8,  // [8:19] is the sub-list for method input_type
+	13, // 15: kaji.apps.v1.DeploymentService.ApplyDeployment:input_type -> kaji.meta.v1.ApplyRequest
+	14, // 16: kaji.apps.v1.DeploymentService.DeleteDeployment:input_type -> kaji.meta.v1.DeleteRequest
+	15, // 17: kaji.apps.v1.DeploymentService.DeleteCollectionDeployments:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	9,  // 18: kaji.apps.v1.DeploymentService.GetDeploymentScale:input_type -> kaji.meta.v1.GetRequest
+	3,  // 19: kaji.apps.v1.DeploymentService.UpdateDeploymentScale:input_type -> kaji.apps.v1.UpdateDeploymentScaleRequest
+	5,  // 20: kaji.apps.v1.DeploymentService.GetDeployment:output_type -> kaji.apps.v1.Deployment
+	16, // 21: kaji.apps.v1.DeploymentService.ListDeployments:output_type -> kaji.apps.v1.DeploymentList
+	0,  // 22: kaji.apps.v1.DeploymentService.WatchDeployments:output_type -> kaji.apps.v1.WatchDeploymentsResponse
+	5,  // 23: kaji.apps.v1.DeploymentService.CreateDeployment:output_type -> kaji.apps.v1.Deployment
+	5,  // 24: kaji.apps.v1.DeploymentService.UpdateDeployment:output_type -> kaji.apps.v1.Deployment
+	5,  // 25: kaji.apps.v1.DeploymentService.UpdateDeploymentStatus:output_type -> kaji.apps.v1.Deployment
+	5,  // 26: kaji.apps.v1.DeploymentService.PatchDeployment:output_type -> kaji.apps.v1.Deployment
+	5,  // 27: kaji.apps.v1.DeploymentService.ApplyDeployment:output_type -> kaji.apps.v1.Deployment
+	17, // 28: kaji.apps.v1.DeploymentService.DeleteDeployment:output_type -> kaji.meta.v1.Status
+	17, // 29: kaji.apps.v1.DeploymentService.DeleteCollectionDeployments:output_type -> kaji.meta.v1.Status
+	8,  // 30: kaji.apps.v1.DeploymentService.GetDeploymentScale:output_type -> kaji.autoscaling.v1.Scale
+	8,  // 31: kaji.apps.v1.DeploymentService.UpdateDeploymentScale:output_type -> kaji.autoscaling.v1.Scale
+	20, // [20:32] is the sub-list for method output_type
+	8,  // [8:20] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name

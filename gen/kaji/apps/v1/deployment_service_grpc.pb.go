@@ -28,6 +28,7 @@ const (
 	DeploymentService_UpdateDeployment_FullMethodName            = "/kaji.apps.v1.DeploymentService/UpdateDeployment"
 	DeploymentService_UpdateDeploymentStatus_FullMethodName      = "/kaji.apps.v1.DeploymentService/UpdateDeploymentStatus"
 	DeploymentService_PatchDeployment_FullMethodName             = "/kaji.apps.v1.DeploymentService/PatchDeployment"
+	DeploymentService_ApplyDeployment_FullMethodName             = "/kaji.apps.v1.DeploymentService/ApplyDeployment"
 	DeploymentService_DeleteDeployment_FullMethodName            = "/kaji.apps.v1.DeploymentService/DeleteDeployment"
 	DeploymentService_DeleteCollectionDeployments_FullMethodName = "/kaji.apps.v1.DeploymentService/DeleteCollectionDeployments"
 	DeploymentService_GetDeploymentScale_FullMethodName          = "/kaji.apps.v1.DeploymentService/GetDeploymentScale"
@@ -54,6 +55,9 @@ type DeploymentServiceClient interface {
 	UpdateDeploymentStatus(ctx context.Context, in *UpdateDeploymentRequest, opts ...grpc.CallOption) (*Deployment, error)
 	// PatchDeployment changes a part of a Deployment.
 	PatchDeployment(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Deployment, error)
+	// ApplyDeployment sets the fields of a Deployment that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyDeployment(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Deployment, error)
 	// DeleteDeployment removes a Deployment, or marks it for removal when something must be done first.
 	DeleteDeployment(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionDeployments removes all Deployments that are selected, each as DeleteDeployment does; one that cannot be removed does not
@@ -152,6 +156,16 @@ func (c *deploymentServiceClient) PatchDeployment(ctx context.Context, in *v1.Pa
 	return out, nil
 }
 
+func (c *deploymentServiceClient) ApplyDeployment(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Deployment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Deployment)
+	err := c.cc.Invoke(ctx, DeploymentService_ApplyDeployment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deploymentServiceClient) DeleteDeployment(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -212,6 +226,9 @@ type DeploymentServiceServer interface {
 	UpdateDeploymentStatus(context.Context, *UpdateDeploymentRequest) (*Deployment, error)
 	// PatchDeployment changes a part of a Deployment.
 	PatchDeployment(context.Context, *v1.PatchRequest) (*Deployment, error)
+	// ApplyDeployment sets the fields of a Deployment that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyDeployment(context.Context, *v1.ApplyRequest) (*Deployment, error)
 	// DeleteDeployment removes a Deployment, or marks it for removal when something must be done first.
 	DeleteDeployment(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionDeployments removes all Deployments that are selected, each as DeleteDeployment does; one that cannot be removed does not
@@ -251,6 +268,9 @@ func (UnimplementedDeploymentServiceServer) UpdateDeploymentStatus(context.Conte
 }
 func (UnimplementedDeploymentServiceServer) PatchDeployment(context.Context, *v1.PatchRequest) (*Deployment, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchDeployment not implemented")
+}
+func (UnimplementedDeploymentServiceServer) ApplyDeployment(context.Context, *v1.ApplyRequest) (*Deployment, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyDeployment not implemented")
 }
 func (UnimplementedDeploymentServiceServer) DeleteDeployment(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteDeployment not implemented")
@@ -404,6 +424,24 @@ func _DeploymentService_PatchDeployment_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeploymentService_ApplyDeployment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeploymentServiceServer).ApplyDeployment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeploymentService_ApplyDeployment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeploymentServiceServer).ApplyDeployment(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeploymentService_DeleteDeployment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -506,6 +544,10 @@ var DeploymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchDeployment",
 			Handler:    _DeploymentService_PatchDeployment_Handler,
+		},
+		{
+			MethodName: "ApplyDeployment",
+			Handler:    _DeploymentService_ApplyDeployment_Handler,
 		},
 		{
 			MethodName: "DeleteDeployment",

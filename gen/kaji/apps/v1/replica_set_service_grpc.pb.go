@@ -28,6 +28,7 @@ const (
 	ReplicaSetService_UpdateReplicaSet_FullMethodName            = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSet"
 	ReplicaSetService_UpdateReplicaSetStatus_FullMethodName      = "/kaji.apps.v1.ReplicaSetService/UpdateReplicaSetStatus"
 	ReplicaSetService_PatchReplicaSet_FullMethodName             = "/kaji.apps.v1.ReplicaSetService/PatchReplicaSet"
+	ReplicaSetService_ApplyReplicaSet_FullMethodName             = "/kaji.apps.v1.ReplicaSetService/ApplyReplicaSet"
 	ReplicaSetService_DeleteReplicaSet_FullMethodName            = "/kaji.apps.v1.ReplicaSetService/DeleteReplicaSet"
 	ReplicaSetService_DeleteCollectionReplicaSets_FullMethodName = "/kaji.apps.v1.ReplicaSetService/DeleteCollectionReplicaSets"
 	ReplicaSetService_GetReplicaSetScale_FullMethodName          = "/kaji.apps.v1.ReplicaSetService/GetReplicaSetScale"
@@ -54,6 +55,9 @@ type ReplicaSetServiceClient interface {
 	UpdateReplicaSetStatus(ctx context.Context, in *UpdateReplicaSetRequest, opts ...grpc.CallOption) (*ReplicaSet, error)
 	// PatchReplicaSet changes a part of a ReplicaSet.
 	PatchReplicaSet(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*ReplicaSet, error)
+	// ApplyReplicaSet sets the fields of a ReplicaSet that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyReplicaSet(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*ReplicaSet, error)
 	// DeleteReplicaSet removes a ReplicaSet, or marks it for removal when something must be done first.
 	DeleteReplicaSet(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionReplicaSets removes all ReplicaSets that are selected, each as DeleteReplicaSet does; one that cannot be removed does not
@@ -152,6 +156,16 @@ func (c *replicaSetServiceClient) PatchReplicaSet(ctx context.Context, in *v1.Pa
 	return out, nil
 }
 
+func (c *replicaSetServiceClient) ApplyReplicaSet(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*ReplicaSet, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplicaSet)
+	err := c.cc.Invoke(ctx, ReplicaSetService_ApplyReplicaSet_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *replicaSetServiceClient) DeleteReplicaSet(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -212,6 +226,9 @@ type ReplicaSetServiceServer interface {
 	UpdateReplicaSetStatus(context.Context, *UpdateReplicaSetRequest) (*ReplicaSet, error)
 	// PatchReplicaSet changes a part of a ReplicaSet.
 	PatchReplicaSet(context.Context, *v1.PatchRequest) (*ReplicaSet, error)
+	// ApplyReplicaSet sets the fields of a ReplicaSet that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyReplicaSet(context.Context, *v1.ApplyRequest) (*ReplicaSet, error)
 	// DeleteReplicaSet removes a ReplicaSet, or marks it for removal when something must be done first.
 	DeleteReplicaSet(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionReplicaSets removes all ReplicaSets that are selected, each as DeleteReplicaSet does; one that cannot be removed does not
@@ -251,6 +268,9 @@ func (UnimplementedReplicaSetServiceServer) UpdateReplicaSetStatus(context.Conte
 }
 func (UnimplementedReplicaSetServiceServer) PatchReplicaSet(context.Context, *v1.PatchRequest) (*ReplicaSet, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchReplicaSet not implemented")
+}
+func (UnimplementedReplicaSetServiceServer) ApplyReplicaSet(context.Context, *v1.ApplyRequest) (*ReplicaSet, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyReplicaSet not implemented")
 }
 func (UnimplementedReplicaSetServiceServer) DeleteReplicaSet(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteReplicaSet not implemented")
@@ -404,6 +424,24 @@ func _ReplicaSetService_PatchReplicaSet_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReplicaSetService_ApplyReplicaSet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReplicaSetServiceServer).ApplyReplicaSet(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReplicaSetService_ApplyReplicaSet_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReplicaSetServiceServer).ApplyReplicaSet(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ReplicaSetService_DeleteReplicaSet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -506,6 +544,10 @@ var ReplicaSetService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchReplicaSet",
 			Handler:    _ReplicaSetService_PatchReplicaSet_Handler,
+		},
+		{
+			MethodName: "ApplyReplicaSet",
+			Handler:    _ReplicaSetService_ApplyReplicaSet_Handler,
 		},
 		{
 			MethodName: "DeleteReplicaSet",

@@ -200,7 +200,7 @@ const file_kaji_coordination_v1_lease_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x80\x01\n" +
 	"\x12UpdateLeaseRequest\x123\n" +
 	"\x06object\x18\x01 \x01(\v2\x1b.kaji.coordination.v1.LeaseR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xbf\x05\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x8e\x06\n" +
 	"\fLeaseService\x12I\n" +
 	"\bGetLease\x12\x18.kaji.meta.v1.GetRequest\x1a\x1b.kaji.coordination.v1.Lease\"\x06\xa2\xbb\x18\x02\b\x01\x12P\n" +
 	"\n" +
@@ -209,7 +209,9 @@ const file_kaji_coordination_v1_lease_service_proto_rawDesc = "" +
 	"\vCreateLease\x12(.kaji.coordination.v1.CreateLeaseRequest\x1a\x1b.kaji.coordination.v1.Lease\"\x06\xa2\xbb\x18\x02\b\x04\x12\\\n" +
 	"\vUpdateLease\x12(.kaji.coordination.v1.UpdateLeaseRequest\x1a\x1b.kaji.coordination.v1.Lease\"\x06\xa2\xbb\x18\x02\b\x05\x12M\n" +
 	"\n" +
-	"PatchLease\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x1b.kaji.coordination.v1.Lease\"\x06\xa2\xbb\x18\x02\b\x06\x12H\n" +
+	"PatchLease\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x1b.kaji.coordination.v1.Lease\"\x06\xa2\xbb\x18\x02\b\x06\x12M\n" +
+	"\n" +
+	"ApplyLease\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x1b.kaji.coordination.v1.Lease\"\x06\xa2\xbb\x18\x02\b\t\x12H\n" +
 	"\vDeleteLease\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12]\n" +
 	"\x16DeleteCollectionLeases\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB7Z5kaji.dev/kaji/gen/kaji/coordination/v1;coordinationv1b\x06proto3"
 
@@ -238,10 +240,11 @@ var file_kaji_coordination_v1_lease_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*LeaseList)(nil),                  // 13: kaji.coordination.v1.LeaseList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*LeaseList)(nil),                  // 14: kaji.coordination.v1.LeaseList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_coordination_v1_lease_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.coordination.v1.WatchLeasesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -256,18 +259,20 @@ var file_kaji_coordination_v1_lease_service_proto_depIdxs = []int32{
 	1,  // 9: kaji.coordination.v1.LeaseService.CreateLease:input_type -> kaji.coordination.v1.CreateLeaseRequest
 	2,  // 10: kaji.coordination.v1.LeaseService.UpdateLease:input_type -> kaji.coordination.v1.UpdateLeaseRequest
 	10, // 11: kaji.coordination.v1.LeaseService.PatchLease:input_type -> kaji.meta.v1.PatchRequest
-	11, // 12: kaji.coordination.v1.LeaseService.DeleteLease:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 13: kaji.coordination.v1.LeaseService.DeleteCollectionLeases:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 14: kaji.coordination.v1.LeaseService.GetLease:output_type -> kaji.coordination.v1.Lease
-	13, // 15: kaji.coordination.v1.LeaseService.ListLeases:output_type -> kaji.coordination.v1.LeaseList
-	0,  // 16: kaji.coordination.v1.LeaseService.WatchLeases:output_type -> kaji.coordination.v1.WatchLeasesResponse
-	4,  // 17: kaji.coordination.v1.LeaseService.CreateLease:output_type -> kaji.coordination.v1.Lease
-	4,  // 18: kaji.coordination.v1.LeaseService.UpdateLease:output_type -> kaji.coordination.v1.Lease
-	4,  // 19: kaji.coordination.v1.LeaseService.PatchLease:output_type -> kaji.coordination.v1.Lease
-	14, // 20: kaji.coordination.v1.LeaseService.DeleteLease:output_type -> kaji.meta.v1.Status
-	14, // 21: kaji.coordination.v1.LeaseService.DeleteCollectionLeases:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	11, // 12: kaji.coordination.v1.LeaseService.ApplyLease:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 13: kaji.coordination.v1.LeaseService.DeleteLease:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 14: kaji.coordination.v1.LeaseService.DeleteCollectionLeases:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.coordination.v1.LeaseService.GetLease:output_type -> kaji.coordination.v1.Lease
+	14, // 16: kaji.coordination.v1.LeaseService.ListLeases:output_type -> kaji.coordination.v1.LeaseList
+	0,  // 17: kaji.coordination.v1.LeaseService.WatchLeases:output_type -> kaji.coordination.v1.WatchLeasesResponse
+	4,  // 18: kaji.coordination.v1.LeaseService.CreateLease:output_type -> kaji.coordination.v1.Lease
+	4,  // 19: kaji.coordination.v1.LeaseService.UpdateLease:output_type -> kaji.coordination.v1.Lease
+	4,  // 20: kaji.coordination.v1.LeaseService.PatchLease:output_type -> kaji.coordination.v1.Lease
+	4,  // 21: kaji.coordination.v1.LeaseService.ApplyLease:output_type -> kaji.coordination.v1.Lease
+	15, // 22: kaji.coordination.v1.LeaseService.DeleteLease:output_type -> kaji.meta.v1.Status
+	15, // 23: kaji.coordination.v1.LeaseService.DeleteCollectionLeases:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -26,6 +26,7 @@ const (
 	LeaseService_CreateLease_FullMethodName            = "/kaji.coordination.v1.LeaseService/CreateLease"
 	LeaseService_UpdateLease_FullMethodName            = "/kaji.coordination.v1.LeaseService/UpdateLease"
 	LeaseService_PatchLease_FullMethodName             = "/kaji.coordination.v1.LeaseService/PatchLease"
+	LeaseService_ApplyLease_FullMethodName             = "/kaji.coordination.v1.LeaseService/ApplyLease"
 	LeaseService_DeleteLease_FullMethodName            = "/kaji.coordination.v1.LeaseService/DeleteLease"
 	LeaseService_DeleteCollectionLeases_FullMethodName = "/kaji.coordination.v1.LeaseService/DeleteCollectionLeases"
 )
@@ -48,6 +49,9 @@ type LeaseServiceClient interface {
 	UpdateLease(ctx context.Context, in *UpdateLeaseRequest, opts ...grpc.CallOption) (*Lease, error)
 	// PatchLease changes a part of a Lease.
 	PatchLease(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Lease, error)
+	// ApplyLease sets the fields of a Lease that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyLease(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Lease, error)
 	// DeleteLease removes a Lease, or marks it for removal when something must be done first.
 	DeleteLease(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionLeases removes all Leases that are selected, each as DeleteLease does; one that cannot be removed does not
@@ -132,6 +136,16 @@ func (c *leaseServiceClient) PatchLease(ctx context.Context, in *v1.PatchRequest
 	return out, nil
 }
 
+func (c *leaseServiceClient) ApplyLease(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Lease, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Lease)
+	err := c.cc.Invoke(ctx, LeaseService_ApplyLease_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *leaseServiceClient) DeleteLease(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -170,6 +184,9 @@ type LeaseServiceServer interface {
 	UpdateLease(context.Context, *UpdateLeaseRequest) (*Lease, error)
 	// PatchLease changes a part of a Lease.
 	PatchLease(context.Context, *v1.PatchRequest) (*Lease, error)
+	// ApplyLease sets the fields of a Lease that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyLease(context.Context, *v1.ApplyRequest) (*Lease, error)
 	// DeleteLease removes a Lease, or marks it for removal when something must be done first.
 	DeleteLease(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionLeases removes all Leases that are selected, each as DeleteLease does; one that cannot be removed does not
@@ -202,6 +219,9 @@ func (UnimplementedLeaseServiceServer) UpdateLease(context.Context, *UpdateLease
 }
 func (UnimplementedLeaseServiceServer) PatchLease(context.Context, *v1.PatchRequest) (*Lease, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchLease not implemented")
+}
+func (UnimplementedLeaseServiceServer) ApplyLease(context.Context, *v1.ApplyRequest) (*Lease, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyLease not implemented")
 }
 func (UnimplementedLeaseServiceServer) DeleteLease(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteLease not implemented")
@@ -331,6 +351,24 @@ func _LeaseService_PatchLease_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LeaseService_ApplyLease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LeaseServiceServer).ApplyLease(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LeaseService_ApplyLease_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LeaseServiceServer).ApplyLease(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LeaseService_DeleteLease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var LeaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchLease",
 			Handler:    _LeaseService_PatchLease_Handler,
+		},
+		{
+			MethodName: "ApplyLease",
+			Handler:    _LeaseService_ApplyLease_Handler,
 		},
 		{
 			MethodName: "DeleteLease",

@@ -200,14 +200,15 @@ const file_kaji_core_v1_config_map_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x80\x01\n" +
 	"\x16UpdateConfigMapRequest\x12/\n" +
 	"\x06object\x18\x01 \x01(\v2\x17.kaji.core.v1.ConfigMapR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xc3\x05\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x92\x06\n" +
 	"\x10ConfigMapService\x12I\n" +
 	"\fGetConfigMap\x12\x18.kaji.meta.v1.GetRequest\x1a\x17.kaji.core.v1.ConfigMap\"\x06\xa2\xbb\x18\x02\b\x01\x12P\n" +
 	"\x0eListConfigMaps\x12\x19.kaji.meta.v1.ListRequest\x1a\x1b.kaji.core.v1.ConfigMapList\"\x06\xa2\xbb\x18\x02\b\x02\x12^\n" +
 	"\x0fWatchConfigMaps\x12\x1a.kaji.meta.v1.WatchRequest\x1a%.kaji.core.v1.WatchConfigMapsResponse\"\x06\xa2\xbb\x18\x02\b\x030\x01\x12X\n" +
 	"\x0fCreateConfigMap\x12$.kaji.core.v1.CreateConfigMapRequest\x1a\x17.kaji.core.v1.ConfigMap\"\x06\xa2\xbb\x18\x02\b\x04\x12X\n" +
 	"\x0fUpdateConfigMap\x12$.kaji.core.v1.UpdateConfigMapRequest\x1a\x17.kaji.core.v1.ConfigMap\"\x06\xa2\xbb\x18\x02\b\x05\x12M\n" +
-	"\x0ePatchConfigMap\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x17.kaji.core.v1.ConfigMap\"\x06\xa2\xbb\x18\x02\b\x06\x12L\n" +
+	"\x0ePatchConfigMap\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x17.kaji.core.v1.ConfigMap\"\x06\xa2\xbb\x18\x02\b\x06\x12M\n" +
+	"\x0eApplyConfigMap\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x17.kaji.core.v1.ConfigMap\"\x06\xa2\xbb\x18\x02\b\t\x12L\n" +
 	"\x0fDeleteConfigMap\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12a\n" +
 	"\x1aDeleteCollectionConfigMaps\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
@@ -236,10 +237,11 @@ var file_kaji_core_v1_config_map_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*ConfigMapList)(nil),              // 13: kaji.core.v1.ConfigMapList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*ConfigMapList)(nil),              // 14: kaji.core.v1.ConfigMapList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_config_map_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchConfigMapsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -254,18 +256,20 @@ var file_kaji_core_v1_config_map_service_proto_depIdxs = []int32{
 	1,  // 9: kaji.core.v1.ConfigMapService.CreateConfigMap:input_type -> kaji.core.v1.CreateConfigMapRequest
 	2,  // 10: kaji.core.v1.ConfigMapService.UpdateConfigMap:input_type -> kaji.core.v1.UpdateConfigMapRequest
 	10, // 11: kaji.core.v1.ConfigMapService.PatchConfigMap:input_type -> kaji.meta.v1.PatchRequest
-	11, // 12: kaji.core.v1.ConfigMapService.DeleteConfigMap:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 13: kaji.core.v1.ConfigMapService.DeleteCollectionConfigMaps:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 14: kaji.core.v1.ConfigMapService.GetConfigMap:output_type -> kaji.core.v1.ConfigMap
-	13, // 15: kaji.core.v1.ConfigMapService.ListConfigMaps:output_type -> kaji.core.v1.ConfigMapList
-	0,  // 16: kaji.core.v1.ConfigMapService.WatchConfigMaps:output_type -> kaji.core.v1.WatchConfigMapsResponse
-	4,  // 17: kaji.core.v1.ConfigMapService.CreateConfigMap:output_type -> kaji.core.v1.ConfigMap
-	4,  // 18: kaji.core.v1.ConfigMapService.UpdateConfigMap:output_type -> kaji.core.v1.ConfigMap
-	4,  // 19: kaji.core.v1.ConfigMapService.PatchConfigMap:output_type -> kaji.core.v1.ConfigMap
-	14, // 20: kaji.core.v1.ConfigMapService.DeleteConfigMap:output_type -> kaji.meta.v1.Status
-	14, // 21: kaji.core.v1.ConfigMapService.DeleteCollectionConfigMaps:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	11, // 12: kaji.core.v1.ConfigMapService.ApplyConfigMap:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 13: kaji.core.v1.ConfigMapService.DeleteConfigMap:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 14: kaji.core.v1.ConfigMapService.DeleteCollectionConfigMaps:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.core.v1.ConfigMapService.GetConfigMap:output_type -> kaji.core.v1.ConfigMap
+	14, // 16: kaji.core.v1.ConfigMapService.ListConfigMaps:output_type -> kaji.core.v1.ConfigMapList
+	0,  // 17: kaji.core.v1.ConfigMapService.WatchConfigMaps:output_type -> kaji.core.v1.WatchConfigMapsResponse
+	4,  // 18: kaji.core.v1.ConfigMapService.CreateConfigMap:output_type -> kaji.core.v1.ConfigMap
+	4,  // 19: kaji.core.v1.ConfigMapService.UpdateConfigMap:output_type -> kaji.core.v1.ConfigMap
+	4,  // 20: kaji.core.v1.ConfigMapService.PatchConfigMap:output_type -> kaji.core.v1.ConfigMap
+	4,  // 21: kaji.core.v1.ConfigMapService.ApplyConfigMap:output_type -> kaji.core.v1.ConfigMap
+	15, // 22: kaji.core.v1.ConfigMapService.DeleteConfigMap:output_type -> kaji.meta.v1.Status
+	15, // 23: kaji.core.v1.ConfigMapService.DeleteCollectionConfigMaps:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -26,6 +26,7 @@ const (
 	ConfigMapService_CreateConfigMap_FullMethodName            = "/kaji.core.v1.ConfigMapService/CreateConfigMap"
 	ConfigMapService_UpdateConfigMap_FullMethodName            = "/kaji.core.v1.ConfigMapService/UpdateConfigMap"
 	ConfigMapService_PatchConfigMap_FullMethodName             = "/kaji.core.v1.ConfigMapService/PatchConfigMap"
+	ConfigMapService_ApplyConfigMap_FullMethodName             = "/kaji.core.v1.ConfigMapService/ApplyConfigMap"
 	ConfigMapService_DeleteConfigMap_FullMethodName            = "/kaji.core.v1.ConfigMapService/DeleteConfigMap"
 	ConfigMapService_DeleteCollectionConfigMaps_FullMethodName = "/kaji.core.v1.ConfigMapService/DeleteCollectionConfigMaps"
 )
@@ -48,6 +49,9 @@ type ConfigMapServiceClient interface {
 	UpdateConfigMap(ctx context.Context, in *UpdateConfigMapRequest, opts ...grpc.CallOption) (*ConfigMap, error)
 	// PatchConfigMap changes a part of a ConfigMap.
 	PatchConfigMap(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*ConfigMap, error)
+	// ApplyConfigMap sets the fields of a ConfigMap that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyConfigMap(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*ConfigMap, error)
 	// DeleteConfigMap removes a ConfigMap, or marks it for removal when something must be done first.
 	DeleteConfigMap(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionConfigMaps removes all ConfigMaps that are selected, each as DeleteConfigMap does; one that cannot be removed does not
@@ -132,6 +136,16 @@ func (c *configMapServiceClient) PatchConfigMap(ctx context.Context, in *v1.Patc
 	return out, nil
 }
 
+func (c *configMapServiceClient) ApplyConfigMap(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*ConfigMap, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfigMap)
+	err := c.cc.Invoke(ctx, ConfigMapService_ApplyConfigMap_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *configMapServiceClient) DeleteConfigMap(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -170,6 +184,9 @@ type ConfigMapServiceServer interface {
 	UpdateConfigMap(context.Context, *UpdateConfigMapRequest) (*ConfigMap, error)
 	// PatchConfigMap changes a part of a ConfigMap.
 	PatchConfigMap(context.Context, *v1.PatchRequest) (*ConfigMap, error)
+	// ApplyConfigMap sets the fields of a ConfigMap that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyConfigMap(context.Context, *v1.ApplyRequest) (*ConfigMap, error)
 	// DeleteConfigMap removes a ConfigMap, or marks it for removal when something must be done first.
 	DeleteConfigMap(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionConfigMaps removes all ConfigMaps that are selected, each as DeleteConfigMap does; one that cannot be removed does not
@@ -202,6 +219,9 @@ func (UnimplementedConfigMapServiceServer) UpdateConfigMap(context.Context, *Upd
 }
 func (UnimplementedConfigMapServiceServer) PatchConfigMap(context.Context, *v1.PatchRequest) (*ConfigMap, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchConfigMap not implemented")
+}
+func (UnimplementedConfigMapServiceServer) ApplyConfigMap(context.Context, *v1.ApplyRequest) (*ConfigMap, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyConfigMap not implemented")
 }
 func (UnimplementedConfigMapServiceServer) DeleteConfigMap(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteConfigMap not implemented")
@@ -331,6 +351,24 @@ func _ConfigMapService_PatchConfigMap_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConfigMapService_ApplyConfigMap_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConfigMapServiceServer).ApplyConfigMap(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConfigMapService_ApplyConfigMap_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConfigMapServiceServer).ApplyConfigMap(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConfigMapService_DeleteConfigMap_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var ConfigMapService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchConfigMap",
 			Handler:    _ConfigMapService_PatchConfigMap_Handler,
+		},
+		{
+			MethodName: "ApplyConfigMap",
+			Handler:    _ConfigMapService_ApplyConfigMap_Handler,
 		},
 		{
 			MethodName: "DeleteConfigMap",

@@ -200,7 +200,7 @@ const file_kaji_core_v1_event_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"x\n" +
 	"\x12UpdateEventRequest\x12+\n" +
 	"\x06object\x18\x01 \x01(\v2\x13.kaji.core.v1.EventR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xff\x04\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xc6\x05\n" +
 	"\fEventService\x12A\n" +
 	"\bGetEvent\x12\x18.kaji.meta.v1.GetRequest\x1a\x13.kaji.core.v1.Event\"\x06\xa2\xbb\x18\x02\b\x01\x12H\n" +
 	"\n" +
@@ -209,7 +209,9 @@ const file_kaji_core_v1_event_service_proto_rawDesc = "" +
 	"\vCreateEvent\x12 .kaji.core.v1.CreateEventRequest\x1a\x13.kaji.core.v1.Event\"\x06\xa2\xbb\x18\x02\b\x04\x12L\n" +
 	"\vUpdateEvent\x12 .kaji.core.v1.UpdateEventRequest\x1a\x13.kaji.core.v1.Event\"\x06\xa2\xbb\x18\x02\b\x05\x12E\n" +
 	"\n" +
-	"PatchEvent\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x13.kaji.core.v1.Event\"\x06\xa2\xbb\x18\x02\b\x06\x12H\n" +
+	"PatchEvent\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x13.kaji.core.v1.Event\"\x06\xa2\xbb\x18\x02\b\x06\x12E\n" +
+	"\n" +
+	"ApplyEvent\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x13.kaji.core.v1.Event\"\x06\xa2\xbb\x18\x02\b\t\x12H\n" +
 	"\vDeleteEvent\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12]\n" +
 	"\x16DeleteCollectionEvents\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
@@ -238,10 +240,11 @@ var file_kaji_core_v1_event_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*EventList)(nil),                  // 13: kaji.core.v1.EventList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*EventList)(nil),                  // 14: kaji.core.v1.EventList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_event_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchEventsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -256,18 +259,20 @@ var file_kaji_core_v1_event_service_proto_depIdxs = []int32{
 	1,  // 9: kaji.core.v1.EventService.CreateEvent:input_type -> kaji.core.v1.CreateEventRequest
 	2,  // 10: kaji.core.v1.EventService.UpdateEvent:input_type -> kaji.core.v1.UpdateEventRequest
 	10, // 11: kaji.core.v1.EventService.PatchEvent:input_type -> kaji.meta.v1.PatchRequest
-	11, // 12: kaji.core.v1.EventService.DeleteEvent:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 13: kaji.core.v1.EventService.DeleteCollectionEvents:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 14: kaji.core.v1.EventService.GetEvent:output_type -> kaji.core.v1.Event
-	13, // 15: kaji.core.v1.EventService.ListEvents:output_type -> kaji.core.v1.EventList
-	0,  // 16: kaji.core.v1.EventService.WatchEvents:output_type -> kaji.core.v1.WatchEventsResponse
-	4,  // 17: kaji.core.v1.EventService.CreateEvent:output_type -> kaji.core.v1.Event
-	4,  // 18: kaji.core.v1.EventService.UpdateEvent:output_type -> kaji.core.v1.Event
-	4,  // 19: kaji.core.v1.EventService.PatchEvent:output_type -> kaji.core.v1.Event
-	14, // 20: kaji.core.v1.EventService.DeleteEvent:output_type -> kaji.meta.v1.Status
-	14, // 21: kaji.core.v1.EventService.DeleteCollectionEvents:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	11, // 12: kaji.core.v1.EventService.ApplyEvent:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 13: kaji.core.v1.EventService.DeleteEvent:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 14: kaji.core.v1.EventService.DeleteCollectionEvents:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.core.v1.EventService.GetEvent:output_type -> kaji.core.v1.Event
+	14, // 16: kaji.core.v1.EventService.ListEvents:output_type -> kaji.core.v1.EventList
+	0,  // 17: kaji.core.v1.EventService.WatchEvents:output_type -> kaji.core.v1.WatchEventsResponse
+	4,  // 18: kaji.core.v1.EventService.CreateEvent:output_type -> kaji.core.v1.Event
+	4,  // 19: kaji.core.v1.EventService.UpdateEvent:output_type -> kaji.core.v1.Event
+	4,  // 20: kaji.core.v1.EventService.PatchEvent:output_type -> kaji.core.v1.Event
+	4,  // 21: kaji.core.v1.EventService.ApplyEvent:output_type -> kaji.core.v1.Event
+	15, // 22: kaji.core.v1.EventService.DeleteEvent:output_type -> kaji.meta.v1.Status
+	15, // 23: kaji.core.v1.EventService.DeleteCollectionEvents:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

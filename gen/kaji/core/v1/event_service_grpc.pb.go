@@ -26,6 +26,7 @@ const (
 	EventService_CreateEvent_FullMethodName            = "/kaji.core.v1.EventService/CreateEvent"
 	EventService_UpdateEvent_FullMethodName            = "/kaji.core.v1.EventService/UpdateEvent"
 	EventService_PatchEvent_FullMethodName             = "/kaji.core.v1.EventService/PatchEvent"
+	EventService_ApplyEvent_FullMethodName             = "/kaji.core.v1.EventService/ApplyEvent"
 	EventService_DeleteEvent_FullMethodName            = "/kaji.core.v1.EventService/DeleteEvent"
 	EventService_DeleteCollectionEvents_FullMethodName = "/kaji.core.v1.EventService/DeleteCollectionEvents"
 )
@@ -48,6 +49,9 @@ type EventServiceClient interface {
 	UpdateEvent(ctx context.Context, in *UpdateEventRequest, opts ...grpc.CallOption) (*Event, error)
 	// PatchEvent changes a part of an Event.
 	PatchEvent(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Event, error)
+	// ApplyEvent sets the fields of a Event that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyEvent(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Event, error)
 	// DeleteEvent removes an Event, or marks it for removal when something must be done first.
 	DeleteEvent(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionEvents removes all Events that are selected, each as DeleteEvent does; one that cannot be removed does not
@@ -132,6 +136,16 @@ func (c *eventServiceClient) PatchEvent(ctx context.Context, in *v1.PatchRequest
 	return out, nil
 }
 
+func (c *eventServiceClient) ApplyEvent(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Event, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Event)
+	err := c.cc.Invoke(ctx, EventService_ApplyEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *eventServiceClient) DeleteEvent(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -170,6 +184,9 @@ type EventServiceServer interface {
 	UpdateEvent(context.Context, *UpdateEventRequest) (*Event, error)
 	// PatchEvent changes a part of an Event.
 	PatchEvent(context.Context, *v1.PatchRequest) (*Event, error)
+	// ApplyEvent sets the fields of a Event that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyEvent(context.Context, *v1.ApplyRequest) (*Event, error)
 	// DeleteEvent removes an Event, or marks it for removal when something must be done first.
 	DeleteEvent(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionEvents removes all Events that are selected, each as DeleteEvent does; one that cannot be removed does not
@@ -202,6 +219,9 @@ func (UnimplementedEventServiceServer) UpdateEvent(context.Context, *UpdateEvent
 }
 func (UnimplementedEventServiceServer) PatchEvent(context.Context, *v1.PatchRequest) (*Event, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchEvent not implemented")
+}
+func (UnimplementedEventServiceServer) ApplyEvent(context.Context, *v1.ApplyRequest) (*Event, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyEvent not implemented")
 }
 func (UnimplementedEventServiceServer) DeleteEvent(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteEvent not implemented")
@@ -331,6 +351,24 @@ func _EventService_PatchEvent_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_ApplyEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).ApplyEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_ApplyEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).ApplyEvent(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EventService_DeleteEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchEvent",
 			Handler:    _EventService_PatchEvent_Handler,
+		},
+		{
+			MethodName: "ApplyEvent",
+			Handler:    _EventService_ApplyEvent_Handler,
 		},
 		{
 			MethodName: "DeleteEvent",

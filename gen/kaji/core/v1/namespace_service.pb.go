@@ -200,7 +200,7 @@ const file_kaji_core_v1_namespace_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x80\x01\n" +
 	"\x16UpdateNamespaceRequest\x12/\n" +
 	"\x06object\x18\x01 \x01(\v2\x17.kaji.core.v1.NamespaceR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xab\x06\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xfa\x06\n" +
 	"\x10NamespaceService\x12I\n" +
 	"\fGetNamespace\x12\x18.kaji.meta.v1.GetRequest\x1a\x17.kaji.core.v1.Namespace\"\x06\xa2\xbb\x18\x02\b\x01\x12P\n" +
 	"\x0eListNamespaces\x12\x19.kaji.meta.v1.ListRequest\x1a\x1b.kaji.core.v1.NamespaceList\"\x06\xa2\xbb\x18\x02\b\x02\x12^\n" +
@@ -209,7 +209,8 @@ const file_kaji_core_v1_namespace_service_proto_rawDesc = "" +
 	"\x0fUpdateNamespace\x12$.kaji.core.v1.UpdateNamespaceRequest\x1a\x17.kaji.core.v1.Namespace\"\x06\xa2\xbb\x18\x02\b\x05\x12f\n" +
 	"\x15UpdateNamespaceStatus\x12$.kaji.core.v1.UpdateNamespaceRequest\x1a\x17.kaji.core.v1.Namespace\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12M\n" +
-	"\x0ePatchNamespace\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x17.kaji.core.v1.Namespace\"\x06\xa2\xbb\x18\x02\b\x06\x12L\n" +
+	"\x0ePatchNamespace\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x17.kaji.core.v1.Namespace\"\x06\xa2\xbb\x18\x02\b\x06\x12M\n" +
+	"\x0eApplyNamespace\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x17.kaji.core.v1.Namespace\"\x06\xa2\xbb\x18\x02\b\t\x12L\n" +
 	"\x0fDeleteNamespace\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12a\n" +
 	"\x1aDeleteCollectionNamespaces\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
@@ -238,10 +239,11 @@ var file_kaji_core_v1_namespace_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*NamespaceList)(nil),              // 13: kaji.core.v1.NamespaceList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*NamespaceList)(nil),              // 14: kaji.core.v1.NamespaceList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_namespace_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchNamespacesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -257,19 +259,21 @@ var file_kaji_core_v1_namespace_service_proto_depIdxs = []int32{
 	2,  // 10: kaji.core.v1.NamespaceService.UpdateNamespace:input_type -> kaji.core.v1.UpdateNamespaceRequest
 	2,  // 11: kaji.core.v1.NamespaceService.UpdateNamespaceStatus:input_type -> kaji.core.v1.UpdateNamespaceRequest
 	10, // 12: kaji.core.v1.NamespaceService.PatchNamespace:input_type -> kaji.meta.v1.PatchRequest
-	11, // 13: kaji.core.v1.NamespaceService.DeleteNamespace:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 14: kaji.core.v1.NamespaceService.DeleteCollectionNamespaces:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 15: kaji.core.v1.NamespaceService.GetNamespace:output_type -> kaji.core.v1.Namespace
-	13, // 16: kaji.core.v1.NamespaceService.ListNamespaces:output_type -> kaji.core.v1.NamespaceList
-	0,  // 17: kaji.core.v1.NamespaceService.WatchNamespaces:output_type -> kaji.core.v1.WatchNamespacesResponse
-	4,  // 18: kaji.core.v1.NamespaceService.CreateNamespace:output_type -> kaji.core.v1.Namespace
-	4,  // 19: kaji.core.v1.NamespaceService.UpdateNamespace:output_type -> kaji.core.v1.Namespace
-	4,  // 20: kaji.core.v1.NamespaceService.UpdateNamespaceStatus:output_type -> kaji.core.v1.Namespace
-	4,  // 21: kaji.core.v1.NamespaceService.PatchNamespace:output_type -> kaji.core.v1.Namespace
-	14, // 22: kaji.core.v1.NamespaceService.DeleteNamespace:output_type -> kaji.meta.v1.Status
-	14, // 23: kaji.core.v1.NamespaceService.DeleteCollectionNamespaces:output_type -> kaji.meta.v1.Status
-	15, // [15:24] is the sub-list for method output_type
-	6,  // [6:15] is the sub-list for method input_type
+	11, // 13: kaji.core.v1.NamespaceService.ApplyNamespace:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 14: kaji.core.v1.NamespaceService.DeleteNamespace:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 15: kaji.core.v1.NamespaceService.DeleteCollectionNamespaces:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 16: kaji.core.v1.NamespaceService.GetNamespace:output_type -> kaji.core.v1.Namespace
+	14, // 17: kaji.core.v1.NamespaceService.ListNamespaces:output_type -> kaji.core.v1.NamespaceList
+	0,  // 18: kaji.core.v1.NamespaceService.WatchNamespaces:output_type -> kaji.core.v1.WatchNamespacesResponse
+	4,  // 19: kaji.core.v1.NamespaceService.CreateNamespace:output_type -> kaji.core.v1.Namespace
+	4,  // 20: kaji.core.v1.NamespaceService.UpdateNamespace:output_type -> kaji.core.v1.Namespace
+	4,  // 21: kaji.core.v1.NamespaceService.UpdateNamespaceStatus:output_type -> kaji.core.v1.Namespace
+	4,  // 22: kaji.core.v1.NamespaceService.PatchNamespace:output_type -> kaji.core.v1.Namespace
+	4,  // 23: kaji.core.v1.NamespaceService.ApplyNamespace:output_type -> kaji.core.v1.Namespace
+	15, // 24: kaji.core.v1.NamespaceService.DeleteNamespace:output_type -> kaji.meta.v1.Status
+	15, // 25: kaji.core.v1.NamespaceService.DeleteCollectionNamespaces:output_type -> kaji.meta.v1.Status
+	16, // [16:26] is the sub-list for method output_type
+	6,  // [6:16] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

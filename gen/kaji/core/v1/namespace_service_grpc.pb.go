@@ -27,6 +27,7 @@ const (
 	NamespaceService_UpdateNamespace_FullMethodName            = "/kaji.core.v1.NamespaceService/UpdateNamespace"
 	NamespaceService_UpdateNamespaceStatus_FullMethodName      = "/kaji.core.v1.NamespaceService/UpdateNamespaceStatus"
 	NamespaceService_PatchNamespace_FullMethodName             = "/kaji.core.v1.NamespaceService/PatchNamespace"
+	NamespaceService_ApplyNamespace_FullMethodName             = "/kaji.core.v1.NamespaceService/ApplyNamespace"
 	NamespaceService_DeleteNamespace_FullMethodName            = "/kaji.core.v1.NamespaceService/DeleteNamespace"
 	NamespaceService_DeleteCollectionNamespaces_FullMethodName = "/kaji.core.v1.NamespaceService/DeleteCollectionNamespaces"
 )
@@ -51,6 +52,9 @@ type NamespaceServiceClient interface {
 	UpdateNamespaceStatus(ctx context.Context, in *UpdateNamespaceRequest, opts ...grpc.CallOption) (*Namespace, error)
 	// PatchNamespace changes a part of a Namespace.
 	PatchNamespace(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Namespace, error)
+	// ApplyNamespace sets the fields of a Namespace that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyNamespace(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Namespace, error)
 	// DeleteNamespace removes a Namespace, or marks it for removal when something must be done first.
 	DeleteNamespace(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionNamespaces removes all Namespaces that are selected, each as DeleteNamespace does; one that cannot be removed does not
@@ -145,6 +149,16 @@ func (c *namespaceServiceClient) PatchNamespace(ctx context.Context, in *v1.Patc
 	return out, nil
 }
 
+func (c *namespaceServiceClient) ApplyNamespace(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Namespace, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Namespace)
+	err := c.cc.Invoke(ctx, NamespaceService_ApplyNamespace_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *namespaceServiceClient) DeleteNamespace(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -185,6 +199,9 @@ type NamespaceServiceServer interface {
 	UpdateNamespaceStatus(context.Context, *UpdateNamespaceRequest) (*Namespace, error)
 	// PatchNamespace changes a part of a Namespace.
 	PatchNamespace(context.Context, *v1.PatchRequest) (*Namespace, error)
+	// ApplyNamespace sets the fields of a Namespace that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyNamespace(context.Context, *v1.ApplyRequest) (*Namespace, error)
 	// DeleteNamespace removes a Namespace, or marks it for removal when something must be done first.
 	DeleteNamespace(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionNamespaces removes all Namespaces that are selected, each as DeleteNamespace does; one that cannot be removed does not
@@ -220,6 +237,9 @@ func (UnimplementedNamespaceServiceServer) UpdateNamespaceStatus(context.Context
 }
 func (UnimplementedNamespaceServiceServer) PatchNamespace(context.Context, *v1.PatchRequest) (*Namespace, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchNamespace not implemented")
+}
+func (UnimplementedNamespaceServiceServer) ApplyNamespace(context.Context, *v1.ApplyRequest) (*Namespace, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyNamespace not implemented")
 }
 func (UnimplementedNamespaceServiceServer) DeleteNamespace(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteNamespace not implemented")
@@ -367,6 +387,24 @@ func _NamespaceService_PatchNamespace_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NamespaceService_ApplyNamespace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NamespaceServiceServer).ApplyNamespace(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NamespaceService_ApplyNamespace_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NamespaceServiceServer).ApplyNamespace(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NamespaceService_DeleteNamespace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -433,6 +471,10 @@ var NamespaceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchNamespace",
 			Handler:    _NamespaceService_PatchNamespace_Handler,
+		},
+		{
+			MethodName: "ApplyNamespace",
+			Handler:    _NamespaceService_ApplyNamespace_Handler,
 		},
 		{
 			MethodName: "DeleteNamespace",

@@ -200,7 +200,7 @@ const file_kaji_core_v1_node_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"v\n" +
 	"\x11UpdateNodeRequest\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.kaji.core.v1.NodeR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xc7\x05\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x8c\x06\n" +
 	"\vNodeService\x12?\n" +
 	"\aGetNode\x12\x18.kaji.meta.v1.GetRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\x01\x12F\n" +
 	"\tListNodes\x12\x19.kaji.meta.v1.ListRequest\x1a\x16.kaji.core.v1.NodeList\"\x06\xa2\xbb\x18\x02\b\x02\x12T\n" +
@@ -212,7 +212,8 @@ const file_kaji_core_v1_node_service_proto_rawDesc = "" +
 	"UpdateNode\x12\x1f.kaji.core.v1.UpdateNodeRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\x05\x12W\n" +
 	"\x10UpdateNodeStatus\x12\x1f.kaji.core.v1.UpdateNodeRequest\x1a\x12.kaji.core.v1.Node\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12C\n" +
-	"\tPatchNode\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\x06\x12G\n" +
+	"\tPatchNode\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\x06\x12C\n" +
+	"\tApplyNode\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x12.kaji.core.v1.Node\"\x06\xa2\xbb\x18\x02\b\t\x12G\n" +
 	"\n" +
 	"DeleteNode\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12\\\n" +
 	"\x15DeleteCollectionNodes\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
@@ -242,10 +243,11 @@ var file_kaji_core_v1_node_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*NodeList)(nil),                   // 13: kaji.core.v1.NodeList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*NodeList)(nil),                   // 14: kaji.core.v1.NodeList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_node_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchNodesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -261,19 +263,21 @@ var file_kaji_core_v1_node_service_proto_depIdxs = []int32{
 	2,  // 10: kaji.core.v1.NodeService.UpdateNode:input_type -> kaji.core.v1.UpdateNodeRequest
 	2,  // 11: kaji.core.v1.NodeService.UpdateNodeStatus:input_type -> kaji.core.v1.UpdateNodeRequest
 	10, // 12: kaji.core.v1.NodeService.PatchNode:input_type -> kaji.meta.v1.PatchRequest
-	11, // 13: kaji.core.v1.NodeService.DeleteNode:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 14: kaji.core.v1.NodeService.DeleteCollectionNodes:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 15: kaji.core.v1.NodeService.GetNode:output_type -> kaji.core.v1.Node
-	13, // 16: kaji.core.v1.NodeService.ListNodes:output_type -> kaji.core.v1.NodeList
-	0,  // 17: kaji.core.v1.NodeService.WatchNodes:output_type -> kaji.core.v1.WatchNodesResponse
-	4,  // 18: kaji.core.v1.NodeService.CreateNode:output_type -> kaji.core.v1.Node
-	4,  // 19: kaji.core.v1.NodeService.UpdateNode:output_type -> kaji.core.v1.Node
-	4,  // 20: kaji.core.v1.NodeService.UpdateNodeStatus:output_type -> kaji.core.v1.Node
-	4,  // 21: kaji.core.v1.NodeService.PatchNode:output_type -> kaji.core.v1.Node
-	14, // 22: kaji.core.v1.NodeService.DeleteNode:output_type -> kaji.meta.v1.Status
-	14, // 23: kaji.core.v1.NodeService.DeleteCollectionNodes:output_type -> kaji.meta.v1.Status
-	15, // [15:24] is the sub-list for method output_type
-	6,  // [6:15] is the sub-list for method input_type
+	11, // 13: kaji.core.v1.NodeService.ApplyNode:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 14: kaji.core.v1.NodeService.DeleteNode:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 15: kaji.core.v1.NodeService.DeleteCollectionNodes:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 16: kaji.core.v1.NodeService.GetNode:output_type -> kaji.core.v1.Node
+	14, // 17: kaji.core.v1.NodeService.ListNodes:output_type -> kaji.core.v1.NodeList
+	0,  // 18: kaji.core.v1.NodeService.WatchNodes:output_type -> kaji.core.v1.WatchNodesResponse
+	4,  // 19: kaji.core.v1.NodeService.CreateNode:output_type -> kaji.core.v1.Node
+	4,  // 20: kaji.core.v1.NodeService.UpdateNode:output_type -> kaji.core.v1.Node
+	4,  // 21: kaji.core.v1.NodeService.UpdateNodeStatus:output_type -> kaji.core.v1.Node
+	4,  // 22: kaji.core.v1.NodeService.PatchNode:output_type -> kaji.core.v1.Node
+	4,  // 23: kaji.core.v1.NodeService.ApplyNode:output_type -> kaji.core.v1.Node
+	15, // 24: kaji.core.v1.NodeService.DeleteNode:output_type -> kaji.meta.v1.Status
+	15, // 25: kaji.core.v1.NodeService.DeleteCollectionNodes:output_type -> kaji.meta.v1.Status
+	16, // [16:26] is the sub-list for method output_type
+	6,  // [6:16] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -27,6 +27,7 @@ const (
 	NodeService_UpdateNode_FullMethodName            = "/kaji.core.v1.NodeService/UpdateNode"
 	NodeService_UpdateNodeStatus_FullMethodName      = "/kaji.core.v1.NodeService/UpdateNodeStatus"
 	NodeService_PatchNode_FullMethodName             = "/kaji.core.v1.NodeService/PatchNode"
+	NodeService_ApplyNode_FullMethodName             = "/kaji.core.v1.NodeService/ApplyNode"
 	NodeService_DeleteNode_FullMethodName            = "/kaji.core.v1.NodeService/DeleteNode"
 	NodeService_DeleteCollectionNodes_FullMethodName = "/kaji.core.v1.NodeService/DeleteCollectionNodes"
 )
@@ -51,6 +52,9 @@ type NodeServiceClient interface {
 	UpdateNodeStatus(ctx context.Context, in *UpdateNodeRequest, opts ...grpc.CallOption) (*Node, error)
 	// PatchNode changes a part of a Node.
 	PatchNode(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Node, error)
+	// ApplyNode sets the fields of a Node that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyNode(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Node, error)
 	// DeleteNode removes a Node, or marks it for removal when something must be done first.
 	DeleteNode(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionNodes removes all Nodes that are selected, each as DeleteNode does; one that cannot be removed does not
@@ -145,6 +149,16 @@ func (c *nodeServiceClient) PatchNode(ctx context.Context, in *v1.PatchRequest, 
 	return out, nil
 }
 
+func (c *nodeServiceClient) ApplyNode(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Node, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Node)
+	err := c.cc.Invoke(ctx, NodeService_ApplyNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *nodeServiceClient) DeleteNode(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -185,6 +199,9 @@ type NodeServiceServer interface {
 	UpdateNodeStatus(context.Context, *UpdateNodeRequest) (*Node, error)
 	// PatchNode changes a part of a Node.
 	PatchNode(context.Context, *v1.PatchRequest) (*Node, error)
+	// ApplyNode sets the fields of a Node that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyNode(context.Context, *v1.ApplyRequest) (*Node, error)
 	// DeleteNode removes a Node, or marks it for removal when something must be done first.
 	DeleteNode(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionNodes removes all Nodes that are selected, each as DeleteNode does; one that cannot be removed does not
@@ -220,6 +237,9 @@ func (UnimplementedNodeServiceServer) UpdateNodeStatus(context.Context, *UpdateN
 }
 func (UnimplementedNodeServiceServer) PatchNode(context.Context, *v1.PatchRequest) (*Node, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchNode not implemented")
+}
+func (UnimplementedNodeServiceServer) ApplyNode(context.Context, *v1.ApplyRequest) (*Node, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyNode not implemented")
 }
 func (UnimplementedNodeServiceServer) DeleteNode(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteNode not implemented")
@@ -367,6 +387,24 @@ func _NodeService_PatchNode_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NodeService_ApplyNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NodeServiceServer).ApplyNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NodeService_ApplyNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NodeServiceServer).ApplyNode(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NodeService_DeleteNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -433,6 +471,10 @@ var NodeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchNode",
 			Handler:    _NodeService_PatchNode_Handler,
+		},
+		{
+			MethodName: "ApplyNode",
+			Handler:    _NodeService_ApplyNode_Handler,
 		},
 		{
 			MethodName: "DeleteNode",

@@ -200,7 +200,7 @@ const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"t\n" +
 	"\x10UpdatePodRequest\x12)\n" +
 	"\x06object\x18\x01 \x01(\v2\x11.kaji.core.v1.PodR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xc3\a\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x86\b\n" +
 	"\n" +
 	"PodService\x12=\n" +
 	"\x06GetPod\x12\x18.kaji.meta.v1.GetRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x01\x12D\n" +
@@ -210,7 +210,8 @@ const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\tUpdatePod\x12\x1e.kaji.core.v1.UpdatePodRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x05\x12T\n" +
 	"\x0fUpdatePodStatus\x12\x1e.kaji.core.v1.UpdatePodRequest\x1a\x11.kaji.core.v1.Pod\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12A\n" +
-	"\bPatchPod\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x06\x12F\n" +
+	"\bPatchPod\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x06\x12A\n" +
+	"\bApplyPod\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\t\x12F\n" +
 	"\tDeletePod\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12[\n" +
 	"\x14DeleteCollectionPods\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\b\x12Z\n" +
 	"\bBindPods\x12\x1d.kaji.core.v1.BindPodsRequest\x1a\x1e.kaji.core.v1.BindPodsResponse\"\x0f\xa2\xbb\x18\v\b\x04\x12\abinding\x12X\n" +
@@ -243,16 +244,17 @@ var file_kaji_core_v1_pod_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*BindPodsRequest)(nil),            // 13: kaji.core.v1.BindPodsRequest
-	(*PodLogsRequest)(nil),             // 14: kaji.core.v1.PodLogsRequest
-	(*PodExecRequest)(nil),             // 15: kaji.core.v1.PodExecRequest
-	(*PodList)(nil),                    // 16: kaji.core.v1.PodList
-	(*v1.Status)(nil),                  // 17: kaji.meta.v1.Status
-	(*BindPodsResponse)(nil),           // 18: kaji.core.v1.BindPodsResponse
-	(*PodLogsResponse)(nil),            // 19: kaji.core.v1.PodLogsResponse
-	(*PodExecResponse)(nil),            // 20: kaji.core.v1.PodExecResponse
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*BindPodsRequest)(nil),            // 14: kaji.core.v1.BindPodsRequest
+	(*PodLogsRequest)(nil),             // 15: kaji.core.v1.PodLogsRequest
+	(*PodExecRequest)(nil),             // 16: kaji.core.v1.PodExecRequest
+	(*PodList)(nil),                    // 17: kaji.core.v1.PodList
+	(*v1.Status)(nil),                  // 18: kaji.meta.v1.Status
+	(*BindPodsResponse)(nil),           // 19: kaji.core.v1.BindPodsResponse
+	(*PodLogsResponse)(nil),            // 20: kaji.core.v1.PodLogsResponse
+	(*PodExecResponse)(nil),            // 21: kaji.core.v1.PodExecResponse
 }
 var file_kaji_core_v1_pod_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchPodsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -268,25 +270,27 @@ var file_kaji_core_v1_pod_service_proto_depIdxs = []int32{
 	2,  // 10: kaji.core.v1.PodService.UpdatePod:input_type -> kaji.core.v1.UpdatePodRequest
 	2,  // 11: kaji.core.v1.PodService.UpdatePodStatus:input_type -> kaji.core.v1.UpdatePodRequest
 	10, // 12: kaji.core.v1.PodService.PatchPod:input_type -> kaji.meta.v1.PatchRequest
-	11, // 13: kaji.core.v1.PodService.DeletePod:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 14: kaji.core.v1.PodService.DeleteCollectionPods:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	13, // 15: kaji.core.v1.PodService.BindPods:input_type -> kaji.core.v1.BindPodsRequest
-	14, // 16: kaji.core.v1.PodService.GetPodLogs:input_type -> kaji.core.v1.PodLogsRequest
-	15, // 17: kaji.core.v1.PodService.ExecPod:input_type -> kaji.core.v1.PodExecRequest
-	4,  // 18: kaji.core.v1.PodService.GetPod:output_type -> kaji.core.v1.Pod
-	16, // 19: kaji.core.v1.PodService.ListPods:output_type -> kaji.core.v1.PodList
-	0,  // 20: kaji.core.v1.PodService.WatchPods:output_type -> kaji.core.v1.WatchPodsResponse
-	4,  // 21: kaji.core.v1.PodService.CreatePod:output_type -> kaji.core.v1.Pod
-	4,  // 22: kaji.core.v1.PodService.UpdatePod:output_type -> kaji.core.v1.Pod
-	4,  // 23: kaji.core.v1.PodService.UpdatePodStatus:output_type -> kaji.core.v1.Pod
-	4,  // 24: kaji.core.v1.PodService.PatchPod:output_type -> kaji.core.v1.Pod
-	17, // 25: kaji.core.v1.PodService.DeletePod:output_type -> kaji.meta.v1.Status
-	17, // 26: kaji.core.v1.PodService.DeleteCollectionPods:output_type -> kaji.meta.v1.Status
-	18, // 27: kaji.core.v1.PodService.BindPods:output_type -> kaji.core.v1.BindPodsResponse
-	19, // 28: kaji.core.v1.PodService.GetPodLogs:output_type -> kaji.core.v1.PodLogsResponse
-	20, // 29: kaji.core.v1.PodService.ExecPod:output_type -> kaji.core.v1.PodExecResponse
-	18, // [18:30] is the sub-list for method output_type
-	6,  // [6:18] is the sub-list for method input_type
+	11, // 13: kaji.core.v1.PodService.ApplyPod:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 14: kaji.core.v1.PodService.DeletePod:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 15: kaji.core.v1.PodService.DeleteCollectionPods:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	14, // 16: kaji.core.v1.PodService.BindPods:input_type -> kaji.core.v1.BindPodsRequest
+	15, // 17: kaji.core.v1.PodService.GetPodLogs:input_type -> kaji.core.v1.PodLogsRequest
+	16, // 18: kaji.core.v1.PodService.ExecPod:input_type -> kaji.core.v1.PodExecRequest
+	4,  // 19: kaji.core.v1.PodService.GetPod:output_type -> kaji.core.v1.Pod
+	17, // 20: kaji.core.v1.PodService.ListPods:output_type -> kaji.core.v1.PodList
+	0,  // 21: kaji.core.v1.PodService.WatchPods:output_type -> kaji.core.v1.WatchPodsResponse
+	4,  // 22: kaji.core.v1.PodService.CreatePod:output_type -> kaji.core.v1.Pod
+	4,  // 23: kaji.core.v1.PodService.UpdatePod:output_type -> kaji.core.v1.Pod
+	4,  // 24: kaji.core.v1.PodService.UpdatePodStatus:output_type -> kaji.core.v1.Pod
+	4,  // 25: kaji.core.v1.PodService.PatchPod:output_type -> kaji.core.v1.Pod
+	4,  // 26: kaji.core.v1.PodService.ApplyPod:output_type -> kaji.core.v1.Pod
+	18, // 27: kaji.core.v1.PodService.DeletePod:output_type -> kaji.meta.v1.Status
+	18, // 28: kaji.core.v1.PodService.DeleteCollectionPods:output_type -> kaji.meta.v1.Status
+	19, // 29: kaji.core.v1.PodService.BindPods:output_type -> kaji.core.v1.BindPodsResponse
+	20, // 30: kaji.core.v1.PodService.GetPodLogs:output_type -> kaji.core.v1.PodLogsResponse
+	21, // 31: kaji.core.v1.PodService.ExecPod:output_type -> kaji.core.v1.PodExecResponse
+	19, // [19:32] is the sub-list for method output_type
+	6,  // [6:19] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

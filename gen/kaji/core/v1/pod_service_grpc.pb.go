@@ -27,6 +27,7 @@ const (
 	PodService_UpdatePod_FullMethodName            = "/kaji.core.v1.PodService/UpdatePod"
 	PodService_UpdatePodStatus_FullMethodName      = "/kaji.core.v1.PodService/UpdatePodStatus"
 	PodService_PatchPod_FullMethodName             = "/kaji.core.v1.PodService/PatchPod"
+	PodService_ApplyPod_FullMethodName             = "/kaji.core.v1.PodService/ApplyPod"
 	PodService_DeletePod_FullMethodName            = "/kaji.core.v1.PodService/DeletePod"
 	PodService_DeleteCollectionPods_FullMethodName = "/kaji.core.v1.PodService/DeleteCollectionPods"
 	PodService_BindPods_FullMethodName             = "/kaji.core.v1.PodService/BindPods"
@@ -54,6 +55,9 @@ type PodServiceClient interface {
 	UpdatePodStatus(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error)
 	// PatchPod changes a part of a Pod.
 	PatchPod(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Pod, error)
+	// ApplyPod sets the fields of a Pod that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyPod(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Pod, error)
 	// DeletePod removes a Pod, or marks it for removal when something must be done first.
 	DeletePod(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionPods removes all Pods that are selected, each as DeletePod does; one that cannot be removed does not
@@ -154,6 +158,16 @@ func (c *podServiceClient) PatchPod(ctx context.Context, in *v1.PatchRequest, op
 	return out, nil
 }
 
+func (c *podServiceClient) ApplyPod(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Pod, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Pod)
+	err := c.cc.Invoke(ctx, PodService_ApplyPod_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *podServiceClient) DeletePod(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -236,6 +250,9 @@ type PodServiceServer interface {
 	UpdatePodStatus(context.Context, *UpdatePodRequest) (*Pod, error)
 	// PatchPod changes a part of a Pod.
 	PatchPod(context.Context, *v1.PatchRequest) (*Pod, error)
+	// ApplyPod sets the fields of a Pod that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyPod(context.Context, *v1.ApplyRequest) (*Pod, error)
 	// DeletePod removes a Pod, or marks it for removal when something must be done first.
 	DeletePod(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionPods removes all Pods that are selected, each as DeletePod does; one that cannot be removed does not
@@ -277,6 +294,9 @@ func (UnimplementedPodServiceServer) UpdatePodStatus(context.Context, *UpdatePod
 }
 func (UnimplementedPodServiceServer) PatchPod(context.Context, *v1.PatchRequest) (*Pod, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchPod not implemented")
+}
+func (UnimplementedPodServiceServer) ApplyPod(context.Context, *v1.ApplyRequest) (*Pod, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyPod not implemented")
 }
 func (UnimplementedPodServiceServer) DeletePod(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeletePod not implemented")
@@ -433,6 +453,24 @@ func _PodService_PatchPod_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PodService_ApplyPod_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PodServiceServer).ApplyPod(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PodService_ApplyPod_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PodServiceServer).ApplyPod(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PodService_DeletePod_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -535,6 +573,10 @@ var PodService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchPod",
 			Handler:    _PodService_PatchPod_Handler,
+		},
+		{
+			MethodName: "ApplyPod",
+			Handler:    _PodService_ApplyPod_Handler,
 		},
 		{
 			MethodName: "DeletePod",

@@ -200,14 +200,15 @@ const file_kaji_core_v1_secret_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"z\n" +
 	"\x13UpdateSecretRequest\x12,\n" +
 	"\x06object\x18\x01 \x01(\v2\x14.kaji.core.v1.SecretR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x90\x05\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xd9\x05\n" +
 	"\rSecretService\x12C\n" +
 	"\tGetSecret\x12\x18.kaji.meta.v1.GetRequest\x1a\x14.kaji.core.v1.Secret\"\x06\xa2\xbb\x18\x02\b\x01\x12J\n" +
 	"\vListSecrets\x12\x19.kaji.meta.v1.ListRequest\x1a\x18.kaji.core.v1.SecretList\"\x06\xa2\xbb\x18\x02\b\x02\x12X\n" +
 	"\fWatchSecrets\x12\x1a.kaji.meta.v1.WatchRequest\x1a\".kaji.core.v1.WatchSecretsResponse\"\x06\xa2\xbb\x18\x02\b\x030\x01\x12O\n" +
 	"\fCreateSecret\x12!.kaji.core.v1.CreateSecretRequest\x1a\x14.kaji.core.v1.Secret\"\x06\xa2\xbb\x18\x02\b\x04\x12O\n" +
 	"\fUpdateSecret\x12!.kaji.core.v1.UpdateSecretRequest\x1a\x14.kaji.core.v1.Secret\"\x06\xa2\xbb\x18\x02\b\x05\x12G\n" +
-	"\vPatchSecret\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x14.kaji.core.v1.Secret\"\x06\xa2\xbb\x18\x02\b\x06\x12I\n" +
+	"\vPatchSecret\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x14.kaji.core.v1.Secret\"\x06\xa2\xbb\x18\x02\b\x06\x12G\n" +
+	"\vApplySecret\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x14.kaji.core.v1.Secret\"\x06\xa2\xbb\x18\x02\b\t\x12I\n" +
 	"\fDeleteSecret\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12^\n" +
 	"\x17DeleteCollectionSecrets\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
@@ -236,10 +237,11 @@ var file_kaji_core_v1_secret_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*SecretList)(nil),                 // 13: kaji.core.v1.SecretList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*SecretList)(nil),                 // 14: kaji.core.v1.SecretList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_secret_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchSecretsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -254,18 +256,20 @@ var file_kaji_core_v1_secret_service_proto_depIdxs = []int32{
 	1,  // 9: kaji.core.v1.SecretService.CreateSecret:input_type -> kaji.core.v1.CreateSecretRequest
 	2,  // 10: kaji.core.v1.SecretService.UpdateSecret:input_type -> kaji.core.v1.UpdateSecretRequest
 	10, // 11: kaji.core.v1.SecretService.PatchSecret:input_type -> kaji.meta.v1.PatchRequest
-	11, // 12: kaji.core.v1.SecretService.DeleteSecret:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 13: kaji.core.v1.SecretService.DeleteCollectionSecrets:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 14: kaji.core.v1.SecretService.GetSecret:output_type -> kaji.core.v1.Secret
-	13, // 15: kaji.core.v1.SecretService.ListSecrets:output_type -> kaji.core.v1.SecretList
-	0,  // 16: kaji.core.v1.SecretService.WatchSecrets:output_type -> kaji.core.v1.WatchSecretsResponse
-	4,  // 17: kaji.core.v1.SecretService.CreateSecret:output_type -> kaji.core.v1.Secret
-	4,  // 18: kaji.core.v1.SecretService.UpdateSecret:output_type -> kaji.core.v1.Secret
-	4,  // 19: kaji.core.v1.SecretService.PatchSecret:output_type -> kaji.core.v1.Secret
-	14, // 20: kaji.core.v1.SecretService.DeleteSecret:output_type -> kaji.meta.v1.Status
-	14, // 21: kaji.core.v1.SecretService.DeleteCollectionSecrets:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	11, // 12: kaji.core.v1.SecretService.ApplySecret:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 13: kaji.core.v1.SecretService.DeleteSecret:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 14: kaji.core.v1.SecretService.DeleteCollectionSecrets:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.core.v1.SecretService.GetSecret:output_type -> kaji.core.v1.Secret
+	14, // 16: kaji.core.v1.SecretService.ListSecrets:output_type -> kaji.core.v1.SecretList
+	0,  // 17: kaji.core.v1.SecretService.WatchSecrets:output_type -> kaji.core.v1.WatchSecretsResponse
+	4,  // 18: kaji.core.v1.SecretService.CreateSecret:output_type -> kaji.core.v1.Secret
+	4,  // 19: kaji.core.v1.SecretService.UpdateSecret:output_type -> kaji.core.v1.Secret
+	4,  // 20: kaji.core.v1.SecretService.PatchSecret:output_type -> kaji.core.v1.Secret
+	4,  // 21: kaji.core.v1.SecretService.ApplySecret:output_type -> kaji.core.v1.Secret
+	15, // 22: kaji.core.v1.SecretService.DeleteSecret:output_type -> kaji.meta.v1.Status
+	15, // 23: kaji.core.v1.SecretService.DeleteCollectionSecrets:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

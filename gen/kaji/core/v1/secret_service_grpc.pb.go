@@ -26,6 +26,7 @@ const (
 	SecretService_CreateSecret_FullMethodName            = "/kaji.core.v1.SecretService/CreateSecret"
 	SecretService_UpdateSecret_FullMethodName            = "/kaji.core.v1.SecretService/UpdateSecret"
 	SecretService_PatchSecret_FullMethodName             = "/kaji.core.v1.SecretService/PatchSecret"
+	SecretService_ApplySecret_FullMethodName             = "/kaji.core.v1.SecretService/ApplySecret"
 	SecretService_DeleteSecret_FullMethodName            = "/kaji.core.v1.SecretService/DeleteSecret"
 	SecretService_DeleteCollectionSecrets_FullMethodName = "/kaji.core.v1.SecretService/DeleteCollectionSecrets"
 )
@@ -48,6 +49,9 @@ type SecretServiceClient interface {
 	UpdateSecret(ctx context.Context, in *UpdateSecretRequest, opts ...grpc.CallOption) (*Secret, error)
 	// PatchSecret changes a part of a Secret.
 	PatchSecret(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Secret, error)
+	// ApplySecret sets the fields of a Secret that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplySecret(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Secret, error)
 	// DeleteSecret removes a Secret, or marks it for removal when something must be done first.
 	DeleteSecret(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionSecrets removes all Secrets that are selected, each as DeleteSecret does; one that cannot be removed does not
@@ -132,6 +136,16 @@ func (c *secretServiceClient) PatchSecret(ctx context.Context, in *v1.PatchReque
 	return out, nil
 }
 
+func (c *secretServiceClient) ApplySecret(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Secret, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Secret)
+	err := c.cc.Invoke(ctx, SecretService_ApplySecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *secretServiceClient) DeleteSecret(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -170,6 +184,9 @@ type SecretServiceServer interface {
 	UpdateSecret(context.Context, *UpdateSecretRequest) (*Secret, error)
 	// PatchSecret changes a part of a Secret.
 	PatchSecret(context.Context, *v1.PatchRequest) (*Secret, error)
+	// ApplySecret sets the fields of a Secret that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplySecret(context.Context, *v1.ApplyRequest) (*Secret, error)
 	// DeleteSecret removes a Secret, or marks it for removal when something must be done first.
 	DeleteSecret(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionSecrets removes all Secrets that are selected, each as DeleteSecret does; one that cannot be removed does not
@@ -202,6 +219,9 @@ func (UnimplementedSecretServiceServer) UpdateSecret(context.Context, *UpdateSec
 }
 func (UnimplementedSecretServiceServer) PatchSecret(context.Context, *v1.PatchRequest) (*Secret, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchSecret not implemented")
+}
+func (UnimplementedSecretServiceServer) ApplySecret(context.Context, *v1.ApplyRequest) (*Secret, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplySecret not implemented")
 }
 func (UnimplementedSecretServiceServer) DeleteSecret(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSecret not implemented")
@@ -331,6 +351,24 @@ func _SecretService_PatchSecret_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SecretService_ApplySecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SecretServiceServer).ApplySecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SecretService_ApplySecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SecretServiceServer).ApplySecret(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SecretService_DeleteSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var SecretService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchSecret",
 			Handler:    _SecretService_PatchSecret_Handler,
+		},
+		{
+			MethodName: "ApplySecret",
+			Handler:    _SecretService_ApplySecret_Handler,
 		},
 		{
 			MethodName: "DeleteSecret",

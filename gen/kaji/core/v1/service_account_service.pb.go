@@ -200,14 +200,15 @@ const file_kaji_core_v1_service_account_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x8a\x01\n" +
 	"\x1bUpdateServiceAccountRequest\x124\n" +
 	"\x06object\x18\x01 \x01(\v2\x1c.kaji.core.v1.ServiceAccountR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x98\x06\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xf1\x06\n" +
 	"\x15ServiceAccountService\x12S\n" +
 	"\x11GetServiceAccount\x12\x18.kaji.meta.v1.GetRequest\x1a\x1c.kaji.core.v1.ServiceAccount\"\x06\xa2\xbb\x18\x02\b\x01\x12Z\n" +
 	"\x13ListServiceAccounts\x12\x19.kaji.meta.v1.ListRequest\x1a .kaji.core.v1.ServiceAccountList\"\x06\xa2\xbb\x18\x02\b\x02\x12h\n" +
 	"\x14WatchServiceAccounts\x12\x1a.kaji.meta.v1.WatchRequest\x1a*.kaji.core.v1.WatchServiceAccountsResponse\"\x06\xa2\xbb\x18\x02\b\x030\x01\x12g\n" +
 	"\x14CreateServiceAccount\x12).kaji.core.v1.CreateServiceAccountRequest\x1a\x1c.kaji.core.v1.ServiceAccount\"\x06\xa2\xbb\x18\x02\b\x04\x12g\n" +
 	"\x14UpdateServiceAccount\x12).kaji.core.v1.UpdateServiceAccountRequest\x1a\x1c.kaji.core.v1.ServiceAccount\"\x06\xa2\xbb\x18\x02\b\x05\x12W\n" +
-	"\x13PatchServiceAccount\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x1c.kaji.core.v1.ServiceAccount\"\x06\xa2\xbb\x18\x02\b\x06\x12Q\n" +
+	"\x13PatchServiceAccount\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x1c.kaji.core.v1.ServiceAccount\"\x06\xa2\xbb\x18\x02\b\x06\x12W\n" +
+	"\x13ApplyServiceAccount\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x1c.kaji.core.v1.ServiceAccount\"\x06\xa2\xbb\x18\x02\b\t\x12Q\n" +
 	"\x14DeleteServiceAccount\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12f\n" +
 	"\x1fDeleteCollectionServiceAccounts\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
@@ -236,10 +237,11 @@ var file_kaji_core_v1_service_account_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),               // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),              // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),              // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),             // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil),   // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*ServiceAccountList)(nil),           // 13: kaji.core.v1.ServiceAccountList
-	(*v1.Status)(nil),                    // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),              // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),             // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil),   // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*ServiceAccountList)(nil),           // 14: kaji.core.v1.ServiceAccountList
+	(*v1.Status)(nil),                    // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_service_account_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchServiceAccountsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -254,18 +256,20 @@ var file_kaji_core_v1_service_account_service_proto_depIdxs = []int32{
 	1,  // 9: kaji.core.v1.ServiceAccountService.CreateServiceAccount:input_type -> kaji.core.v1.CreateServiceAccountRequest
 	2,  // 10: kaji.core.v1.ServiceAccountService.UpdateServiceAccount:input_type -> kaji.core.v1.UpdateServiceAccountRequest
 	10, // 11: kaji.core.v1.ServiceAccountService.PatchServiceAccount:input_type -> kaji.meta.v1.PatchRequest
-	11, // 12: kaji.core.v1.ServiceAccountService.DeleteServiceAccount:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 13: kaji.core.v1.ServiceAccountService.DeleteCollectionServiceAccounts:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 14: kaji.core.v1.ServiceAccountService.GetServiceAccount:output_type -> kaji.core.v1.ServiceAccount
-	13, // 15: kaji.core.v1.ServiceAccountService.ListServiceAccounts:output_type -> kaji.core.v1.ServiceAccountList
-	0,  // 16: kaji.core.v1.ServiceAccountService.WatchServiceAccounts:output_type -> kaji.core.v1.WatchServiceAccountsResponse
-	4,  // 17: kaji.core.v1.ServiceAccountService.CreateServiceAccount:output_type -> kaji.core.v1.ServiceAccount
-	4,  // 18: kaji.core.v1.ServiceAccountService.UpdateServiceAccount:output_type -> kaji.core.v1.ServiceAccount
-	4,  // 19: kaji.core.v1.ServiceAccountService.PatchServiceAccount:output_type -> kaji.core.v1.ServiceAccount
-	14, // 20: kaji.core.v1.ServiceAccountService.DeleteServiceAccount:output_type -> kaji.meta.v1.Status
-	14, // 21: kaji.core.v1.ServiceAccountService.DeleteCollectionServiceAccounts:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	11, // 12: kaji.core.v1.ServiceAccountService.ApplyServiceAccount:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 13: kaji.core.v1.ServiceAccountService.DeleteServiceAccount:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 14: kaji.core.v1.ServiceAccountService.DeleteCollectionServiceAccounts:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.core.v1.ServiceAccountService.GetServiceAccount:output_type -> kaji.core.v1.ServiceAccount
+	14, // 16: kaji.core.v1.ServiceAccountService.ListServiceAccounts:output_type -> kaji.core.v1.ServiceAccountList
+	0,  // 17: kaji.core.v1.ServiceAccountService.WatchServiceAccounts:output_type -> kaji.core.v1.WatchServiceAccountsResponse
+	4,  // 18: kaji.core.v1.ServiceAccountService.CreateServiceAccount:output_type -> kaji.core.v1.ServiceAccount
+	4,  // 19: kaji.core.v1.ServiceAccountService.UpdateServiceAccount:output_type -> kaji.core.v1.ServiceAccount
+	4,  // 20: kaji.core.v1.ServiceAccountService.PatchServiceAccount:output_type -> kaji.core.v1.ServiceAccount
+	4,  // 21: kaji.core.v1.ServiceAccountService.ApplyServiceAccount:output_type -> kaji.core.v1.ServiceAccount
+	15, // 22: kaji.core.v1.ServiceAccountService.DeleteServiceAccount:output_type -> kaji.meta.v1.Status
+	15, // 23: kaji.core.v1.ServiceAccountService.DeleteCollectionServiceAccounts:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -26,6 +26,7 @@ const (
 	ServiceAccountService_CreateServiceAccount_FullMethodName            = "/kaji.core.v1.ServiceAccountService/CreateServiceAccount"
 	ServiceAccountService_UpdateServiceAccount_FullMethodName            = "/kaji.core.v1.ServiceAccountService/UpdateServiceAccount"
 	ServiceAccountService_PatchServiceAccount_FullMethodName             = "/kaji.core.v1.ServiceAccountService/PatchServiceAccount"
+	ServiceAccountService_ApplyServiceAccount_FullMethodName             = "/kaji.core.v1.ServiceAccountService/ApplyServiceAccount"
 	ServiceAccountService_DeleteServiceAccount_FullMethodName            = "/kaji.core.v1.ServiceAccountService/DeleteServiceAccount"
 	ServiceAccountService_DeleteCollectionServiceAccounts_FullMethodName = "/kaji.core.v1.ServiceAccountService/DeleteCollectionServiceAccounts"
 )
@@ -48,6 +49,9 @@ type ServiceAccountServiceClient interface {
 	UpdateServiceAccount(ctx context.Context, in *UpdateServiceAccountRequest, opts ...grpc.CallOption) (*ServiceAccount, error)
 	// PatchServiceAccount changes a part of a ServiceAccount.
 	PatchServiceAccount(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*ServiceAccount, error)
+	// ApplyServiceAccount sets the fields of a ServiceAccount that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyServiceAccount(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*ServiceAccount, error)
 	// DeleteServiceAccount removes a ServiceAccount, or marks it for removal when something must be done first.
 	DeleteServiceAccount(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionServiceAccounts removes all ServiceAccounts that are selected, each as DeleteServiceAccount does; one that cannot be removed does not
@@ -132,6 +136,16 @@ func (c *serviceAccountServiceClient) PatchServiceAccount(ctx context.Context, i
 	return out, nil
 }
 
+func (c *serviceAccountServiceClient) ApplyServiceAccount(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*ServiceAccount, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ServiceAccount)
+	err := c.cc.Invoke(ctx, ServiceAccountService_ApplyServiceAccount_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *serviceAccountServiceClient) DeleteServiceAccount(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -170,6 +184,9 @@ type ServiceAccountServiceServer interface {
 	UpdateServiceAccount(context.Context, *UpdateServiceAccountRequest) (*ServiceAccount, error)
 	// PatchServiceAccount changes a part of a ServiceAccount.
 	PatchServiceAccount(context.Context, *v1.PatchRequest) (*ServiceAccount, error)
+	// ApplyServiceAccount sets the fields of a ServiceAccount that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyServiceAccount(context.Context, *v1.ApplyRequest) (*ServiceAccount, error)
 	// DeleteServiceAccount removes a ServiceAccount, or marks it for removal when something must be done first.
 	DeleteServiceAccount(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionServiceAccounts removes all ServiceAccounts that are selected, each as DeleteServiceAccount does; one that cannot be removed does not
@@ -202,6 +219,9 @@ func (UnimplementedServiceAccountServiceServer) UpdateServiceAccount(context.Con
 }
 func (UnimplementedServiceAccountServiceServer) PatchServiceAccount(context.Context, *v1.PatchRequest) (*ServiceAccount, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchServiceAccount not implemented")
+}
+func (UnimplementedServiceAccountServiceServer) ApplyServiceAccount(context.Context, *v1.ApplyRequest) (*ServiceAccount, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyServiceAccount not implemented")
 }
 func (UnimplementedServiceAccountServiceServer) DeleteServiceAccount(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteServiceAccount not implemented")
@@ -331,6 +351,24 @@ func _ServiceAccountService_PatchServiceAccount_Handler(srv interface{}, ctx con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ServiceAccountService_ApplyServiceAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServiceAccountServiceServer).ApplyServiceAccount(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServiceAccountService_ApplyServiceAccount_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServiceAccountServiceServer).ApplyServiceAccount(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ServiceAccountService_DeleteServiceAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var ServiceAccountService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchServiceAccount",
 			Handler:    _ServiceAccountService_PatchServiceAccount_Handler,
+		},
+		{
+			MethodName: "ApplyServiceAccount",
+			Handler:    _ServiceAccountService_ApplyServiceAccount_Handler,
 		},
 		{
 			MethodName: "DeleteServiceAccount",

@@ -200,7 +200,7 @@ const file_kaji_core_v1_service_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"|\n" +
 	"\x14UpdateServiceRequest\x12-\n" +
 	"\x06object\x18\x01 \x01(\v2\x15.kaji.core.v1.ServiceR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x83\x06\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xce\x06\n" +
 	"\x0eServiceService\x12E\n" +
 	"\n" +
 	"GetService\x12\x18.kaji.meta.v1.GetRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\x01\x12L\n" +
@@ -210,7 +210,8 @@ const file_kaji_core_v1_service_service_proto_rawDesc = "" +
 	"\rUpdateService\x12\".kaji.core.v1.UpdateServiceRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\x05\x12`\n" +
 	"\x13UpdateServiceStatus\x12\".kaji.core.v1.UpdateServiceRequest\x1a\x15.kaji.core.v1.Service\"\x0e\xa2\xbb\x18\n" +
 	"\b\x05\x12\x06status\x12I\n" +
-	"\fPatchService\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\x06\x12J\n" +
+	"\fPatchService\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\x06\x12I\n" +
+	"\fApplyService\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x15.kaji.core.v1.Service\"\x06\xa2\xbb\x18\x02\b\t\x12J\n" +
 	"\rDeleteService\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12_\n" +
 	"\x18DeleteCollectionServices\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
@@ -239,10 +240,11 @@ var file_kaji_core_v1_service_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),           // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*ServiceList)(nil),                // 13: kaji.core.v1.ServiceList
-	(*v1.Status)(nil),                  // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*ServiceList)(nil),                // 14: kaji.core.v1.ServiceList
+	(*v1.Status)(nil),                  // 15: kaji.meta.v1.Status
 }
 var file_kaji_core_v1_service_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.core.v1.WatchServicesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -258,19 +260,21 @@ var file_kaji_core_v1_service_service_proto_depIdxs = []int32{
 	2,  // 10: kaji.core.v1.ServiceService.UpdateService:input_type -> kaji.core.v1.UpdateServiceRequest
 	2,  // 11: kaji.core.v1.ServiceService.UpdateServiceStatus:input_type -> kaji.core.v1.UpdateServiceRequest
 	10, // 12: kaji.core.v1.ServiceService.PatchService:input_type -> kaji.meta.v1.PatchRequest
-	11, // 13: kaji.core.v1.ServiceService.DeleteService:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 14: kaji.core.v1.ServiceService.DeleteCollectionServices:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 15: kaji.core.v1.ServiceService.GetService:output_type -> kaji.core.v1.Service
-	13, // 16: kaji.core.v1.ServiceService.ListServices:output_type -> kaji.core.v1.ServiceList
-	0,  // 17: kaji.core.v1.ServiceService.WatchServices:output_type -> kaji.core.v1.WatchServicesResponse
-	4,  // 18: kaji.core.v1.ServiceService.CreateService:output_type -> kaji.core.v1.Service
-	4,  // 19: kaji.core.v1.ServiceService.UpdateService:output_type -> kaji.core.v1.Service
-	4,  // 20: kaji.core.v1.ServiceService.UpdateServiceStatus:output_type -> kaji.core.v1.Service
-	4,  // 21: kaji.core.v1.ServiceService.PatchService:output_type -> kaji.core.v1.Service
-	14, // 22: kaji.core.v1.ServiceService.DeleteService:output_type -> kaji.meta.v1.Status
-	14, // 23: kaji.core.v1.ServiceService.DeleteCollectionServices:output_type -> kaji.meta.v1.Status
-	15, // [15:24] is the sub-list for method output_type
-	6,  // [6:15] is the sub-list for method input_type
+	11, // 13: kaji.core.v1.ServiceService.ApplyService:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 14: kaji.core.v1.ServiceService.DeleteService:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 15: kaji.core.v1.ServiceService.DeleteCollectionServices:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 16: kaji.core.v1.ServiceService.GetService:output_type -> kaji.core.v1.Service
+	14, // 17: kaji.core.v1.ServiceService.ListServices:output_type -> kaji.core.v1.ServiceList
+	0,  // 18: kaji.core.v1.ServiceService.WatchServices:output_type -> kaji.core.v1.WatchServicesResponse
+	4,  // 19: kaji.core.v1.ServiceService.CreateService:output_type -> kaji.core.v1.Service
+	4,  // 20: kaji.core.v1.ServiceService.UpdateService:output_type -> kaji.core.v1.Service
+	4,  // 21: kaji.core.v1.ServiceService.UpdateServiceStatus:output_type -> kaji.core.v1.Service
+	4,  // 22: kaji.core.v1.ServiceService.PatchService:output_type -> kaji.core.v1.Service
+	4,  // 23: kaji.core.v1.ServiceService.ApplyService:output_type -> kaji.core.v1.Service
+	15, // 24: kaji.core.v1.ServiceService.DeleteService:output_type -> kaji.meta.v1.Status
+	15, // 25: kaji.core.v1.ServiceService.DeleteCollectionServices:output_type -> kaji.meta.v1.Status
+	16, // [16:26] is the sub-list for method output_type
+	6,  // [6:16] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -27,6 +27,7 @@ const (
 	ServiceService_UpdateService_FullMethodName            = "/kaji.core.v1.ServiceService/UpdateService"
 	ServiceService_UpdateServiceStatus_FullMethodName      = "/kaji.core.v1.ServiceService/UpdateServiceStatus"
 	ServiceService_PatchService_FullMethodName             = "/kaji.core.v1.ServiceService/PatchService"
+	ServiceService_ApplyService_FullMethodName             = "/kaji.core.v1.ServiceService/ApplyService"
 	ServiceService_DeleteService_FullMethodName            = "/kaji.core.v1.ServiceService/DeleteService"
 	ServiceService_DeleteCollectionServices_FullMethodName = "/kaji.core.v1.ServiceService/DeleteCollectionServices"
 )
@@ -51,6 +52,9 @@ type ServiceServiceClient interface {
 	UpdateServiceStatus(ctx context.Context, in *UpdateServiceRequest, opts ...grpc.CallOption) (*Service, error)
 	// PatchService changes a part of a Service.
 	PatchService(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*Service, error)
+	// ApplyService sets the fields of a Service that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyService(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Service, error)
 	// DeleteService removes a Service, or marks it for removal when something must be done first.
 	DeleteService(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionServices removes all Services that are selected, each as DeleteService does; one that cannot be removed does not
@@ -145,6 +149,16 @@ func (c *serviceServiceClient) PatchService(ctx context.Context, in *v1.PatchReq
 	return out, nil
 }
 
+func (c *serviceServiceClient) ApplyService(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*Service, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Service)
+	err := c.cc.Invoke(ctx, ServiceService_ApplyService_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *serviceServiceClient) DeleteService(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -185,6 +199,9 @@ type ServiceServiceServer interface {
 	UpdateServiceStatus(context.Context, *UpdateServiceRequest) (*Service, error)
 	// PatchService changes a part of a Service.
 	PatchService(context.Context, *v1.PatchRequest) (*Service, error)
+	// ApplyService sets the fields of a Service that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyService(context.Context, *v1.ApplyRequest) (*Service, error)
 	// DeleteService removes a Service, or marks it for removal when something must be done first.
 	DeleteService(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionServices removes all Services that are selected, each as DeleteService does; one that cannot be removed does not
@@ -220,6 +237,9 @@ func (UnimplementedServiceServiceServer) UpdateServiceStatus(context.Context, *U
 }
 func (UnimplementedServiceServiceServer) PatchService(context.Context, *v1.PatchRequest) (*Service, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchService not implemented")
+}
+func (UnimplementedServiceServiceServer) ApplyService(context.Context, *v1.ApplyRequest) (*Service, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyService not implemented")
 }
 func (UnimplementedServiceServiceServer) DeleteService(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteService not implemented")
@@ -367,6 +387,24 @@ func _ServiceService_PatchService_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ServiceService_ApplyService_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ServiceServiceServer).ApplyService(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ServiceService_ApplyService_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ServiceServiceServer).ApplyService(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ServiceService_DeleteService_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -433,6 +471,10 @@ var ServiceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchService",
 			Handler:    _ServiceService_PatchService_Handler,
+		},
+		{
+			MethodName: "ApplyService",
+			Handler:    _ServiceService_ApplyService_Handler,
 		},
 		{
 			MethodName: "DeleteService",

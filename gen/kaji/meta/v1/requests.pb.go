@@ -535,6 +535,79 @@ func (x *PatchRequest) GetOptions() *PatchOptions {
 	return nil
 }
 
+// ApplyRequest declares some fields of one object.
+type ApplyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace of the object; empty for cluster-wide kinds.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of the object.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The fields as a manifest with apiVersion and kind, YAML or JSON: all that the manager wants set, and nothing more.
+	Patch []byte `protobuf:"bytes,3,opt,name=patch,proto3" json:"patch,omitempty"`
+	// Field manager (required), force and dry run.
+	Options       *ApplyOptions `protobuf:"bytes,4,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyRequest) Reset() {
+	*x = ApplyRequest{}
+	mi := &file_kaji_meta_v1_requests_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyRequest) ProtoMessage() {}
+
+func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_meta_v1_requests_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
+func (*ApplyRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_meta_v1_requests_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ApplyRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ApplyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApplyRequest) GetPatch() []byte {
+	if x != nil {
+		return x.Patch
+	}
+	return nil
+}
+
+func (x *ApplyRequest) GetOptions() *ApplyOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 var File_kaji_meta_v1_requests_proto protoreflect.FileDescriptor
 
 const file_kaji_meta_v1_requests_proto_rawDesc = "" +
@@ -568,7 +641,13 @@ const file_kaji_meta_v1_requests_proto_rawDesc = "" +
 	"\x04type\x18\x03 \x01(\x0e2\x17.kaji.meta.v1.PatchTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04type\x12\x1d\n" +
 	"\x05patch\x18\x04 \x01(\fB\a\xbaH\x04z\x02\x10\x01R\x05patch\x128\n" +
 	"\vsubresource\x18\x05 \x01(\tB\x16\xbaH\x13r\x11R\x00R\x06statusR\x05scaleR\vsubresource\x124\n" +
-	"\aoptions\x18\x06 \x01(\v2\x1a.kaji.meta.v1.PatchOptionsR\aoptions*l\n" +
+	"\aoptions\x18\x06 \x01(\v2\x1a.kaji.meta.v1.PatchOptionsR\aoptions\"\xaa\x01\n" +
+	"\fApplyRequest\x12%\n" +
+	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x12\x1d\n" +
+	"\x05patch\x18\x03 \x01(\fB\a\xbaH\x04z\x02\x10\x01R\x05patch\x124\n" +
+	"\aoptions\x18\x04 \x01(\v2\x1a.kaji.meta.v1.ApplyOptionsR\aoptions*l\n" +
 	"\tPatchType\x12\x1a\n" +
 	"\x16PATCH_TYPE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PATCH_TYPE_MERGE\x10\x01\x12\x13\n" +
@@ -594,7 +673,7 @@ func file_kaji_meta_v1_requests_proto_rawDescGZIP() []byte {
 }
 
 var file_kaji_meta_v1_requests_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kaji_meta_v1_requests_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_kaji_meta_v1_requests_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_kaji_meta_v1_requests_proto_goTypes = []any{
 	(PatchType)(0),                  // 0: kaji.meta.v1.PatchType
 	(EventType)(0),                  // 1: kaji.meta.v1.EventType
@@ -604,25 +683,28 @@ var file_kaji_meta_v1_requests_proto_goTypes = []any{
 	(*DeleteRequest)(nil),           // 5: kaji.meta.v1.DeleteRequest
 	(*DeleteCollectionRequest)(nil), // 6: kaji.meta.v1.DeleteCollectionRequest
 	(*PatchRequest)(nil),            // 7: kaji.meta.v1.PatchRequest
-	(*GetOptions)(nil),              // 8: kaji.meta.v1.GetOptions
-	(*ListOptions)(nil),             // 9: kaji.meta.v1.ListOptions
-	(*DeleteOptions)(nil),           // 10: kaji.meta.v1.DeleteOptions
-	(*PatchOptions)(nil),            // 11: kaji.meta.v1.PatchOptions
+	(*ApplyRequest)(nil),            // 8: kaji.meta.v1.ApplyRequest
+	(*GetOptions)(nil),              // 9: kaji.meta.v1.GetOptions
+	(*ListOptions)(nil),             // 10: kaji.meta.v1.ListOptions
+	(*DeleteOptions)(nil),           // 11: kaji.meta.v1.DeleteOptions
+	(*PatchOptions)(nil),            // 12: kaji.meta.v1.PatchOptions
+	(*ApplyOptions)(nil),            // 13: kaji.meta.v1.ApplyOptions
 }
 var file_kaji_meta_v1_requests_proto_depIdxs = []int32{
-	8,  // 0: kaji.meta.v1.GetRequest.options:type_name -> kaji.meta.v1.GetOptions
-	9,  // 1: kaji.meta.v1.ListRequest.options:type_name -> kaji.meta.v1.ListOptions
-	9,  // 2: kaji.meta.v1.WatchRequest.options:type_name -> kaji.meta.v1.ListOptions
-	10, // 3: kaji.meta.v1.DeleteRequest.options:type_name -> kaji.meta.v1.DeleteOptions
-	9,  // 4: kaji.meta.v1.DeleteCollectionRequest.list_options:type_name -> kaji.meta.v1.ListOptions
-	10, // 5: kaji.meta.v1.DeleteCollectionRequest.options:type_name -> kaji.meta.v1.DeleteOptions
+	9,  // 0: kaji.meta.v1.GetRequest.options:type_name -> kaji.meta.v1.GetOptions
+	10, // 1: kaji.meta.v1.ListRequest.options:type_name -> kaji.meta.v1.ListOptions
+	10, // 2: kaji.meta.v1.WatchRequest.options:type_name -> kaji.meta.v1.ListOptions
+	11, // 3: kaji.meta.v1.DeleteRequest.options:type_name -> kaji.meta.v1.DeleteOptions
+	10, // 4: kaji.meta.v1.DeleteCollectionRequest.list_options:type_name -> kaji.meta.v1.ListOptions
+	11, // 5: kaji.meta.v1.DeleteCollectionRequest.options:type_name -> kaji.meta.v1.DeleteOptions
 	0,  // 6: kaji.meta.v1.PatchRequest.type:type_name -> kaji.meta.v1.PatchType
-	11, // 7: kaji.meta.v1.PatchRequest.options:type_name -> kaji.meta.v1.PatchOptions
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 7: kaji.meta.v1.PatchRequest.options:type_name -> kaji.meta.v1.PatchOptions
+	13, // 8: kaji.meta.v1.ApplyRequest.options:type_name -> kaji.meta.v1.ApplyOptions
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_kaji_meta_v1_requests_proto_init() }
@@ -637,7 +719,7 @@ func file_kaji_meta_v1_requests_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_meta_v1_requests_proto_rawDesc), len(file_kaji_meta_v1_requests_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

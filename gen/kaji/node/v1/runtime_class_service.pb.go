@@ -200,14 +200,15 @@ const file_kaji_node_v1_runtime_class_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"\x86\x01\n" +
 	"\x19UpdateRuntimeClassRequest\x122\n" +
 	"\x06object\x18\x01 \x01(\v2\x1a.kaji.node.v1.RuntimeClassR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xfa\x05\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\xcf\x06\n" +
 	"\x13RuntimeClassService\x12O\n" +
 	"\x0fGetRuntimeClass\x12\x18.kaji.meta.v1.GetRequest\x1a\x1a.kaji.node.v1.RuntimeClass\"\x06\xa2\xbb\x18\x02\b\x01\x12W\n" +
 	"\x12ListRuntimeClasses\x12\x19.kaji.meta.v1.ListRequest\x1a\x1e.kaji.node.v1.RuntimeClassList\"\x06\xa2\xbb\x18\x02\b\x02\x12f\n" +
 	"\x13WatchRuntimeClasses\x12\x1a.kaji.meta.v1.WatchRequest\x1a).kaji.node.v1.WatchRuntimeClassesResponse\"\x06\xa2\xbb\x18\x02\b\x030\x01\x12a\n" +
 	"\x12CreateRuntimeClass\x12'.kaji.node.v1.CreateRuntimeClassRequest\x1a\x1a.kaji.node.v1.RuntimeClass\"\x06\xa2\xbb\x18\x02\b\x04\x12a\n" +
 	"\x12UpdateRuntimeClass\x12'.kaji.node.v1.UpdateRuntimeClassRequest\x1a\x1a.kaji.node.v1.RuntimeClass\"\x06\xa2\xbb\x18\x02\b\x05\x12S\n" +
-	"\x11PatchRuntimeClass\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x1a.kaji.node.v1.RuntimeClass\"\x06\xa2\xbb\x18\x02\b\x06\x12O\n" +
+	"\x11PatchRuntimeClass\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x1a.kaji.node.v1.RuntimeClass\"\x06\xa2\xbb\x18\x02\b\x06\x12S\n" +
+	"\x11ApplyRuntimeClass\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x1a.kaji.node.v1.RuntimeClass\"\x06\xa2\xbb\x18\x02\b\t\x12O\n" +
 	"\x12DeleteRuntimeClass\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12e\n" +
 	"\x1eDeleteCollectionRuntimeClasses\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB'Z%kaji.dev/kaji/gen/kaji/node/v1;nodev1b\x06proto3"
 
@@ -236,10 +237,11 @@ var file_kaji_node_v1_runtime_class_service_proto_goTypes = []any{
 	(*v1.ListRequest)(nil),              // 8: kaji.meta.v1.ListRequest
 	(*v1.WatchRequest)(nil),             // 9: kaji.meta.v1.WatchRequest
 	(*v1.PatchRequest)(nil),             // 10: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),            // 11: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil),  // 12: kaji.meta.v1.DeleteCollectionRequest
-	(*RuntimeClassList)(nil),            // 13: kaji.node.v1.RuntimeClassList
-	(*v1.Status)(nil),                   // 14: kaji.meta.v1.Status
+	(*v1.ApplyRequest)(nil),             // 11: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),            // 12: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil),  // 13: kaji.meta.v1.DeleteCollectionRequest
+	(*RuntimeClassList)(nil),            // 14: kaji.node.v1.RuntimeClassList
+	(*v1.Status)(nil),                   // 15: kaji.meta.v1.Status
 }
 var file_kaji_node_v1_runtime_class_service_proto_depIdxs = []int32{
 	3,  // 0: kaji.node.v1.WatchRuntimeClassesResponse.type:type_name -> kaji.meta.v1.EventType
@@ -254,18 +256,20 @@ var file_kaji_node_v1_runtime_class_service_proto_depIdxs = []int32{
 	1,  // 9: kaji.node.v1.RuntimeClassService.CreateRuntimeClass:input_type -> kaji.node.v1.CreateRuntimeClassRequest
 	2,  // 10: kaji.node.v1.RuntimeClassService.UpdateRuntimeClass:input_type -> kaji.node.v1.UpdateRuntimeClassRequest
 	10, // 11: kaji.node.v1.RuntimeClassService.PatchRuntimeClass:input_type -> kaji.meta.v1.PatchRequest
-	11, // 12: kaji.node.v1.RuntimeClassService.DeleteRuntimeClass:input_type -> kaji.meta.v1.DeleteRequest
-	12, // 13: kaji.node.v1.RuntimeClassService.DeleteCollectionRuntimeClasses:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	4,  // 14: kaji.node.v1.RuntimeClassService.GetRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
-	13, // 15: kaji.node.v1.RuntimeClassService.ListRuntimeClasses:output_type -> kaji.node.v1.RuntimeClassList
-	0,  // 16: kaji.node.v1.RuntimeClassService.WatchRuntimeClasses:output_type -> kaji.node.v1.WatchRuntimeClassesResponse
-	4,  // 17: kaji.node.v1.RuntimeClassService.CreateRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
-	4,  // 18: kaji.node.v1.RuntimeClassService.UpdateRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
-	4,  // 19: kaji.node.v1.RuntimeClassService.PatchRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
-	14, // 20: kaji.node.v1.RuntimeClassService.DeleteRuntimeClass:output_type -> kaji.meta.v1.Status
-	14, // 21: kaji.node.v1.RuntimeClassService.DeleteCollectionRuntimeClasses:output_type -> kaji.meta.v1.Status
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
+	11, // 12: kaji.node.v1.RuntimeClassService.ApplyRuntimeClass:input_type -> kaji.meta.v1.ApplyRequest
+	12, // 13: kaji.node.v1.RuntimeClassService.DeleteRuntimeClass:input_type -> kaji.meta.v1.DeleteRequest
+	13, // 14: kaji.node.v1.RuntimeClassService.DeleteCollectionRuntimeClasses:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	4,  // 15: kaji.node.v1.RuntimeClassService.GetRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
+	14, // 16: kaji.node.v1.RuntimeClassService.ListRuntimeClasses:output_type -> kaji.node.v1.RuntimeClassList
+	0,  // 17: kaji.node.v1.RuntimeClassService.WatchRuntimeClasses:output_type -> kaji.node.v1.WatchRuntimeClassesResponse
+	4,  // 18: kaji.node.v1.RuntimeClassService.CreateRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
+	4,  // 19: kaji.node.v1.RuntimeClassService.UpdateRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
+	4,  // 20: kaji.node.v1.RuntimeClassService.PatchRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
+	4,  // 21: kaji.node.v1.RuntimeClassService.ApplyRuntimeClass:output_type -> kaji.node.v1.RuntimeClass
+	15, // 22: kaji.node.v1.RuntimeClassService.DeleteRuntimeClass:output_type -> kaji.meta.v1.Status
+	15, // 23: kaji.node.v1.RuntimeClassService.DeleteCollectionRuntimeClasses:output_type -> kaji.meta.v1.Status
+	15, // [15:24] is the sub-list for method output_type
+	6,  // [6:15] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name

@@ -26,6 +26,7 @@ const (
 	RuntimeClassService_CreateRuntimeClass_FullMethodName             = "/kaji.node.v1.RuntimeClassService/CreateRuntimeClass"
 	RuntimeClassService_UpdateRuntimeClass_FullMethodName             = "/kaji.node.v1.RuntimeClassService/UpdateRuntimeClass"
 	RuntimeClassService_PatchRuntimeClass_FullMethodName              = "/kaji.node.v1.RuntimeClassService/PatchRuntimeClass"
+	RuntimeClassService_ApplyRuntimeClass_FullMethodName              = "/kaji.node.v1.RuntimeClassService/ApplyRuntimeClass"
 	RuntimeClassService_DeleteRuntimeClass_FullMethodName             = "/kaji.node.v1.RuntimeClassService/DeleteRuntimeClass"
 	RuntimeClassService_DeleteCollectionRuntimeClasses_FullMethodName = "/kaji.node.v1.RuntimeClassService/DeleteCollectionRuntimeClasses"
 )
@@ -48,6 +49,9 @@ type RuntimeClassServiceClient interface {
 	UpdateRuntimeClass(ctx context.Context, in *UpdateRuntimeClassRequest, opts ...grpc.CallOption) (*RuntimeClass, error)
 	// PatchRuntimeClass changes a part of a RuntimeClass.
 	PatchRuntimeClass(ctx context.Context, in *v1.PatchRequest, opts ...grpc.CallOption) (*RuntimeClass, error)
+	// ApplyRuntimeClass sets the fields of a RuntimeClass that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyRuntimeClass(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*RuntimeClass, error)
 	// DeleteRuntimeClass removes a RuntimeClass, or marks it for removal when something must be done first.
 	DeleteRuntimeClass(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// DeleteCollectionRuntimeClasses removes all RuntimeClasses that are selected, each as DeleteRuntimeClass does; one that cannot be removed does not
@@ -132,6 +136,16 @@ func (c *runtimeClassServiceClient) PatchRuntimeClass(ctx context.Context, in *v
 	return out, nil
 }
 
+func (c *runtimeClassServiceClient) ApplyRuntimeClass(ctx context.Context, in *v1.ApplyRequest, opts ...grpc.CallOption) (*RuntimeClass, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RuntimeClass)
+	err := c.cc.Invoke(ctx, RuntimeClassService_ApplyRuntimeClass_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *runtimeClassServiceClient) DeleteRuntimeClass(ctx context.Context, in *v1.DeleteRequest, opts ...grpc.CallOption) (*v1.Status, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.Status)
@@ -170,6 +184,9 @@ type RuntimeClassServiceServer interface {
 	UpdateRuntimeClass(context.Context, *UpdateRuntimeClassRequest) (*RuntimeClass, error)
 	// PatchRuntimeClass changes a part of a RuntimeClass.
 	PatchRuntimeClass(context.Context, *v1.PatchRequest) (*RuntimeClass, error)
+	// ApplyRuntimeClass sets the fields of a RuntimeClass that a manager declares, and creates it when there is none. Fields that others have set to
+	// other values are ABORTED with each field and its manager, unless force takes them over.
+	ApplyRuntimeClass(context.Context, *v1.ApplyRequest) (*RuntimeClass, error)
 	// DeleteRuntimeClass removes a RuntimeClass, or marks it for removal when something must be done first.
 	DeleteRuntimeClass(context.Context, *v1.DeleteRequest) (*v1.Status, error)
 	// DeleteCollectionRuntimeClasses removes all RuntimeClasses that are selected, each as DeleteRuntimeClass does; one that cannot be removed does not
@@ -202,6 +219,9 @@ func (UnimplementedRuntimeClassServiceServer) UpdateRuntimeClass(context.Context
 }
 func (UnimplementedRuntimeClassServiceServer) PatchRuntimeClass(context.Context, *v1.PatchRequest) (*RuntimeClass, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchRuntimeClass not implemented")
+}
+func (UnimplementedRuntimeClassServiceServer) ApplyRuntimeClass(context.Context, *v1.ApplyRequest) (*RuntimeClass, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyRuntimeClass not implemented")
 }
 func (UnimplementedRuntimeClassServiceServer) DeleteRuntimeClass(context.Context, *v1.DeleteRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteRuntimeClass not implemented")
@@ -331,6 +351,24 @@ func _RuntimeClassService_PatchRuntimeClass_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RuntimeClassService_ApplyRuntimeClass_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RuntimeClassServiceServer).ApplyRuntimeClass(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RuntimeClassService_ApplyRuntimeClass_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RuntimeClassServiceServer).ApplyRuntimeClass(ctx, req.(*v1.ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RuntimeClassService_DeleteRuntimeClass_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(v1.DeleteRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var RuntimeClassService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchRuntimeClass",
 			Handler:    _RuntimeClassService_PatchRuntimeClass_Handler,
+		},
+		{
+			MethodName: "ApplyRuntimeClass",
+			Handler:    _RuntimeClassService_ApplyRuntimeClass_Handler,
 		},
 		{
 			MethodName: "DeleteRuntimeClass",
