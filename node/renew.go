@@ -34,8 +34,9 @@ func (r *renewer) run(ctx context.Context) {
 		if wait == 0 {
 			if err := r.renew(ctx); err != nil && ctx.Err() == nil {
 				r.log.Warn("cannot renew the node's certificate", "error", err)
-				wait = renewRetry
 			}
+			// After a renewal too: by a clock that is months ahead even the new one is old.
+			wait = renewRetry
 		}
 		timer := time.NewTimer(wait)
 		select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -135,7 +136,12 @@ func superviseCommand() *cobra.Command {
 			}
 			f := serviceFlags{logLevel: cfg.LogLevel}
 			s := &supervise.Supervisor{RunDir: cfg.RunDir(), LogDir: cfg.LogDir(), Log: f.logger("supervisor")}
-			err = s.Run(c.Context(), cfg.Processes(self))
+			ctx, cancel := context.WithCancel(c.Context())
+			var renewing sync.WaitGroup
+			renewing.Go(func() { cfg.KeepCertificates(ctx, s.Log.Named("certificates")) })
+			err = s.Run(ctx, cfg.Processes(self))
+			cancel()
+			renewing.Wait()
 			if errors.Is(err, supervise.ErrRunning) {
 				return nil
 			}

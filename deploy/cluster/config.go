@@ -156,10 +156,8 @@ func (c *Config) Init() error {
 	if err != nil {
 		return err
 	}
-	for _, i := range c.identities() {
-		if err := c.Files(i.file).Ensure(ca, i.request); err != nil {
-			return fmt.Errorf("certificate of %s: %w", i.request.Name, err)
-		}
+	if err := c.ensureCertificates(ca, c.identities()); err != nil {
+		return err
 	}
 	return c.Save()
 }
