@@ -39,8 +39,9 @@ container must have tar. Links that lead out of the target folder are left out, 
 		Example: `  kaji cp site/ web-1:/srv/site
   kaji cp web-1:/var/log/web.log web.log
   kaji cp shop/db-1:/dump . -c main`,
-		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error { return cp.run(c, args[0], args[1]) },
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: cp.complete,
+		RunE:              func(c *cobra.Command, args []string) error { return cp.run(c, args[0], args[1]) },
 	}
 	c.Flags().StringVarP(&cp.container, "container", "c", "", "container; the only or first one when not given")
 	return c
@@ -68,6 +69,18 @@ func (cp *cpCommand) run(c *cobra.Command, source, destination string) error {
 		return cp.upload(c.Context(), conn, from.path, to)
 	}
 	return usage(c, "neither is in a pod: one of the two is POD:PATH")
+}
+
+// complete offers pods beside the files here.
+func (cp *cpCommand) complete(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 1 || strings.ContainsAny(word, "/:.") {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	names, _ := cp.completeNames(c.Context(), "pods", word)
+	for i := range names {
+		names[i] += ":"
+	}
+	return names, cobra.ShellCompDirectiveNoSpace
 }
 
 // place reads one end. What begins with / or . is a path here, even with a colon in it.

@@ -113,6 +113,9 @@ func TestCp(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 
+	if out := s.ok("__complete", "cp", "web"); !strings.HasPrefix(out, "web-1:\nweb-2:\n:") {
+		t.Error(out)
+	}
 	s.fails([]string{"neither is in a pod"}, "cp", "a", "b")
 	s.fails([]string{"one of the two must be here"}, "cp", "web-1:/a", "web-2:/b")
 	s.fails([]string{"not of the form POD:PATH"}, "cp", "web-1:", "b")
