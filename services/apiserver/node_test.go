@@ -44,11 +44,16 @@ func TestTheLifeOfANode(t *testing.T) {
 		t.Errorf("it takes off its own taint: %v", err)
 	}
 	node = check(nodes.Get(ctx, "", "n1"))(t)
-	node.Metadata.Labels["node-restriction.kubernetes.io/trusted"] = "yes"
-	if _, err := nodes.Update(ctx, node); !apierror.IsForbidden(err) {
-		t.Errorf("it gives itself a label of trust: %v", err)
+	for _, label := range []string{"node-restriction.kubernetes.io/trusted", "sub.node-restriction.kubernetes.io/x", "node-role.kubernetes.io/control-plane", "kubernetes.io/other", "vault.k8s.io/a"} {
+		node.Metadata.Labels[label] = "yes"
+		if _, err := nodes.Update(ctx, node); !apierror.IsForbidden(err) {
+			t.Errorf("it gives itself the label %s: %v", label, err)
+		}
+		delete(node.Metadata.Labels, label)
 	}
-	delete(node.Metadata.Labels, "node-restriction.kubernetes.io/trusted")
+	for _, label := range []string{"kubernetes.io/hostname", "topology.kubernetes.io/zone", "node.kubernetes.io/instance-type", "example.com/notkubernetes.io"} {
+		node.Metadata.Labels[label] = "n1"
+	}
 	node.Metadata.Labels["zone"] = "b"
 	check(nodes.Update(ctx, node))(t)
 

@@ -61,6 +61,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{scheduler, access{verb: patch, kind: "pods", subresource: "status", namespace: "default", name: "mine"}, true},
 		{scheduler, access{verb: update, kind: "pods", namespace: "default", name: "mine"}, false},
 		{scheduler, access{verb: create, kind: "pods", namespace: "default"}, false},
+		{scheduler, access{verb: remove, kind: "pods", namespace: "default", name: "mine"}, false},
 		{scheduler, access{verb: list, kind: "secrets"}, false},
 		{scheduler, access{verb: update, kind: "leases", namespace: "kaji-system", name: "kaji-scheduler"}, true},
 		{scheduler, access{verb: update, kind: "leases", namespace: "kube-node-lease", name: "n1"}, false},

@@ -55,8 +55,6 @@ var components = map[string][]rule{
 		}},
 		{verbs: []metav1.Verb{create}, resources: []string{"pods.core/binding"}},
 		{verbs: []metav1.Verb{update, patch}, resources: []string{"pods.core/status"}},
-		// Preemption makes room by deleting pods.
-		{verbs: []metav1.Verb{remove}, resources: []string{"pods.core"}},
 		{verbs: []metav1.Verb{get, create, update, patch}, resources: []string{"events.core"}},
 		{verbs: append(slices.Clone(read), create, update, patch), resources: []string{"leases.coordination.k8s.io"}, namespace: systemNamespace},
 	},
