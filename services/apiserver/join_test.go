@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"kaji.dev/kaji/apierror"
@@ -164,6 +165,32 @@ func TestJoinRefuses(t *testing.T) {
 	if _, err := apiv1.NewJoinServiceClient(s.Client().Conn()).Renew(ctx, &apiv1.RenewRequest{Csr: csr}); !apierror.IsForbidden(apierror.FromStatus(err)) {
 		t.Errorf("an administrator renews a node's certificate: %v", err)
 	}
+}
+
+// Calls of strangers that stay open do not keep out those who are known.
+func TestStrangersFindRoomForAFewCalls(t *testing.T) {
+	s := apitest.Start(t, nil)
+	stranger, admin := healthv1.NewHealthClient(stranger(t, s, s.CA.Hash()).Conn()), healthv1.NewHealthClient(s.Client().Conn())
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	watch := func(c healthv1.HealthClient) error {
+		w := check(c.Watch(ctx, &healthv1.HealthCheckRequest{}))(t)
+		_, err := w.Recv()
+		return err
+	}
+	for n := 1; ; n++ {
+		err := watch(stranger)
+		if apierror.ReasonOf(apierror.FromStatus(err)) == apierror.ReasonTooManyRequests {
+			break
+		}
+		if err != nil || n > 1000 {
+			t.Fatalf("call %d: %v", n, err)
+		}
+	}
+	if err := watch(admin); err != nil {
+		t.Errorf("the administrator finds no room: %v", err)
+	}
+	end()
 }
 
 func TestAStrangerMayOnlyJoin(t *testing.T) {

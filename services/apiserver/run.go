@@ -27,6 +27,10 @@ import (
 	"kaji.dev/kaji/services/apiserver/whoami"
 )
 
+// maxAnonymous bounds the calls under way of nodes that join and of health checks without a certificate. Each may hold a
+// whole request in memory.
+const maxAnonymous = 64
+
 // Run serves the API until ctx ends, then lets calls under way finish.
 func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	if err := cfg.Validate(); err != nil {
@@ -72,7 +76,7 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 		MetricsAddress: cfg.MetricsAddress, Metrics: metrics, DrainTimeout: cfg.DrainTimeout,
 		Unary:  []grpc.UnaryServerInterceptor{authz.Unary, rules.Unary},
 		Stream: []grpc.StreamServerInterceptor{authz.Stream, rules.Stream},
-	}, log, grpc.ForceServerCodecV2(frame.Codec()))
+	}, log, grpc.ForceServerCodecV2(frame.Codec()), grpc.InTapHandle(authz.NewGate(maxAnonymous).Tap))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -17,6 +18,12 @@ var anonymous = []string{
 	"/grpc.health.v1.Health/Check",
 	"/grpc.health.v1.Health/Watch",
 }
+
+// errUnknown is for callers without an identity.
+var errUnknown = apierror.Unauthenticated("this method needs a client certificate of the cluster's CA")
+
+// retryAfter is when a caller without an identity who found no room tries again.
+const retryAfter = time.Second
 
 // Unary refuses callers that proved no identity, except for the methods that are open to all.
 func Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -41,5 +48,5 @@ func authenticated(ctx context.Context, method string) error {
 	if slices.Contains(anonymous, method) {
 		return nil
 	}
-	return apierror.Unauthenticated("this method needs a client certificate of the cluster's CA")
+	return errUnknown
 }
