@@ -3,11 +3,18 @@
 set -euo pipefail
 kaji=bin/kaji
 ip=$($kaji get pods -l app=web -o 'jsonpath={.items[0].status.podIP}')
+# bash asks by itself: this machine may have no curl.
+ask() {
+  exec 3<>"/dev/tcp/$ip/8080" || return 1
+  printf 'GET / HTTP/1.0\r\nHost: %s\r\n\r\n' "$ip" >&3
+  timeout 2 tail -n 1 <&3
+}
+answer=""
 for _ in $(seq 100); do
-  answer=$(curl -fsS --max-time 2 "http://$ip:8080/" 2>/dev/null) && break
+  answer=$(ask 2>/dev/null) && [ -n "$answer" ] && break
   sleep 0.1
 done
-if [ -z "${answer:-}" ]; then
+if [ -z "$answer" ]; then
   echo "the example does not answer at http://$ip:8080/; look at: $kaji describe pods -l app=web" >&2
   exit 1
 fi
