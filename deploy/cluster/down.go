@@ -51,13 +51,14 @@ func (c *Config) Down(ctx context.Context, purge bool, progress func(string)) er
 	return nil
 }
 
-// removePods stops and removes the sandboxes of all nodes. A runtime that does not run has no pods.
+// removePods stops and removes the sandboxes of all nodes.
 func (c *Config) removePods(ctx context.Context) error {
-	socket := strings.TrimPrefix(c.Endpoint(), "unix://")
-	if _, err := os.Stat(socket); err != nil {
-		return nil
+	stop, err := c.revive(ctx)
+	defer stop()
+	if err != nil {
+		return err
 	}
-	if c.CRIEndpoint == "" && supervise.Running(c.RunDir())[ContainerdName] == 0 {
+	if !exist(strings.TrimPrefix(c.Endpoint(), "unix://")) {
 		return nil
 	}
 	for _, node := range c.allNodes() {
