@@ -134,3 +134,26 @@ func TestDirectoriesOfTwoClustersDiffer(t *testing.T) {
 		t.Errorf("%s is no name for a link", a.Bridge())
 	}
 }
+
+func TestPortsOfServicesThatOutlivedTheirSupervisor(t *testing.T) {
+	c := &Config{Dir: t.TempDir(), Address: "127.0.0.1"}
+	c.SetDefaults()
+	l, err := net.Listen("tcp", c.APIServer())
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	for name, x := range map[string]struct {
+		running map[string]int
+		free    bool
+	}{
+		"nothing of ours":  {nil, false},
+		"the runtime only": {map[string]int{ContainerdName: 1}, false},
+		"all in one":       {map[string]int{"kaji": 1}, true},
+		"one of many":      {map[string]int{ContainerdName: 1, "apiserver": 2}, true},
+	} {
+		if err := c.portsFree(x.running); (err == nil) != x.free {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -124,9 +124,11 @@ func sameBinary(pid int, path string) bool {
 
 // portsFree finds out before anything starts that another program has a port.
 func (c *Config) portsFree(running map[string]int) error {
-	if len(running) > 1 {
-		// Services without a supervisor hold their ports; the new supervisor takes them over.
-		return nil
+	for name := range running {
+		if name != ContainerdName {
+			// Services without a supervisor hold their ports; the new supervisor takes them over.
+			return nil
+		}
 	}
 	var taken []string
 	for _, p := range c.Ports() {
