@@ -2,7 +2,6 @@ package strategic
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 )
 
@@ -27,8 +26,11 @@ func list(f field, current, patch, order []any, path string) ([]any, error) {
 // union is all scalars of both lists, each once.
 func union(a, b []any) []any {
 	var out []any
+	seen := places{}
 	for _, v := range slices.Concat(a, b) {
-		if !contains(out, v) {
+		name, _ := nameOf(v, "")
+		if _, known := seen[name]; !known {
+			seen[name] = len(out)
 			out = append(out, v)
 		}
 	}
@@ -38,7 +40,8 @@ func union(a, b []any) []any {
 // objects merges lists of objects that a key tells apart, and returns with them the patch without its directives; nil
 // when it replaced the list.
 func objects(f field, current, patch []any, path string) (merged, plain []any, err error) {
-	merged, plain = slices.Clone(current), []any{}
+	plain = []any{}
+	gone := places{}
 	replace := false
 	for _, v := range patch {
 		o, ok := v.(Object)
@@ -54,7 +57,8 @@ func objects(f field, current, patch []any, path string) (merged, plain []any, e
 			if o[f.key] == nil {
 				return nil, nil, fmt.Errorf("%s: an element to delete needs its %s", path, f.key)
 			}
-			merged = slices.DeleteFunc(merged, func(v any) bool { return same(v, o, f.key) })
+			name, _ := nameOf(o, f.key)
+			gone[name] = 0
 		default:
 			return nil, nil, fmt.Errorf("%s: %s of an element cannot be %v", path, directive, what)
 		}
@@ -62,21 +66,22 @@ func objects(f field, current, patch []any, path string) (merged, plain []any, e
 	if replace {
 		return strip(plain).([]any), nil, nil
 	}
+	merged = slices.DeleteFunc(slices.Clone(current), func(v any) bool { return gone.of(v, f.key) >= 0 })
+	known := placesOf(merged, f.key)
 	for _, v := range plain {
 		o := v.(Object)
-		if o[f.key] == nil {
+		name, ok := nameOf(o, f.key)
+		if !ok {
 			return nil, nil, fmt.Errorf("%s: an element needs its %s", path, f.key)
 		}
-		at := slices.IndexFunc(merged, func(v any) bool { return same(v, o, f.key) })
-		if at < 0 {
+		at, found := known[name]
+		if !found {
+			known[name] = len(merged)
 			merged = append(merged, strip(o))
 			continue
 		}
-		have, ok := merged[at].(Object)
-		if !ok {
-			return nil, nil, fmt.Errorf("%s: the object has an element that is none", path)
-		}
-		if merged[at], err = object(f.message, have, o, fmt.Sprintf("%s[%v]", path, o[f.key])); err != nil {
+		// Only objects have names here.
+		if merged[at], err = object(f.message, merged[at].(Object), o, fmt.Sprintf("%s[%v]", path, o[f.key])); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -86,32 +91,33 @@ func objects(f field, current, patch []any, path string) (merged, plain []any, e
 // arrange puts a list into order: elements that order names as it has them, the others as they were before. One of the
 // others comes before a named one only where it stood before that one.
 func arrange(elements, before, order []any, key string) []any {
-	var named, others []any
-	for _, o := range order {
-		for _, e := range elements {
-			if same(e, o, key) {
-				named = append(named, e)
-			}
-		}
-	}
+	stood, wanted := placesOf(before, key), placesOf(order, key)
+	var named, others []placed
 	for _, e := range elements {
-		if position(order, e, key) < 0 {
-			others = append(others, e)
-		}
-	}
-	slices.SortStableFunc(others, func(a, b any) int {
-		return position(before, a, key) - position(before, b, key)
-	})
-	out := make([]any, 0, len(elements))
-	for len(named) > 0 && len(others) > 0 {
-		n, o := position(before, named[0], key), position(before, others[0], key)
-		if n >= 0 && o >= 0 && o < n {
-			out, others = append(out, others[0]), others[1:]
+		p := placed{element: e, before: stood.of(e, key), wanted: wanted.of(e, key)}
+		if p.wanted >= 0 {
+			named = append(named, p)
 		} else {
-			out, named = append(out, named[0]), named[1:]
+			others = append(others, p)
 		}
 	}
-	return append(append(out, named...), others...)
+	slices.SortStableFunc(named, func(a, b placed) int { return a.wanted - b.wanted })
+	slices.SortStableFunc(others, func(a, b placed) int { return a.before - b.before })
+	out := make([]any, 0, len(elements))
+	for len(named) > 0 || len(others) > 0 {
+		from := &named
+		if len(named) == 0 || len(others) > 0 && others[0].before >= 0 && others[0].before < named[0].before {
+			from = &others
+		}
+		out, *from = append(out, (*from)[0].element), (*from)[1:]
+	}
+	return out
+}
+
+// placed is an element with where it stood before and where it shall stand; negative is nowhere.
+type placed struct {
+	element        any
+	before, wanted int
 }
 
 // orderOf is the list in $setElementOrder of a key; nil when there is none.
@@ -126,22 +132,6 @@ func orderOf(patch Object, key, path string) ([]any, error) {
 	}
 	return order, nil
 }
-
-// same says whether two elements are the same one: by key, or by value when there is no key.
-func same(a, b any, key string) bool {
-	if key == "" {
-		return reflect.DeepEqual(a, b)
-	}
-	x, okX := a.(Object)
-	y, okY := b.(Object)
-	return okX && okY && x[key] != nil && reflect.DeepEqual(x[key], y[key])
-}
-
-func position(in []any, element any, key string) int {
-	return slices.IndexFunc(in, func(v any) bool { return same(v, element, key) })
-}
-
-func contains(in []any, v any) bool { return position(in, v, "") >= 0 }
 
 // without is a copy of an object that lacks some members.
 func without(o Object, names ...string) Object {

@@ -113,7 +113,8 @@ func directives(d protoreflect.MessageDescriptor, out, patch Object, path string
 				return fmt.Errorf("%s.%s must be a list", path, name)
 			}
 			if have, ok := out[key].([]any); ok {
-				out[key] = slices.DeleteFunc(slices.Clone(have), func(v any) bool { return contains(gone, v) })
+				named := placesOf(gone, "")
+				out[key] = slices.DeleteFunc(slices.Clone(have), func(v any) bool { return named.of(v, "") >= 0 })
 			}
 		}
 	}
@@ -148,13 +149,14 @@ func retain(out, patch Object, path string) error {
 	if !ok {
 		return fmt.Errorf("%s.%s must be a list of names", path, retainKeys)
 	}
+	kept := placesOf(names, "")
 	for key, value := range patch {
-		if value != nil && !strings.HasPrefix(key, directiveStart) && !contains(names, key) {
+		if value != nil && !strings.HasPrefix(key, directiveStart) && kept.of(key, "") < 0 {
 			return fmt.Errorf("%s.%s does not name %q, which the patch sets", path, retainKeys, key)
 		}
 	}
 	for key := range out {
-		if !contains(names, key) {
+		if kept.of(key, "") < 0 {
 			delete(out, key)
 		}
 	}

@@ -3,8 +3,11 @@ package strategic_test
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	corev1api "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -220,3 +223,49 @@ func withoutNulls(v any) any {
 	}
 	return v
 }
+
+// A patch of a few hundred kilobytes must not keep a processor for minutes.
+func TestLongListsTakeNoTimeToSpeakOf(t *testing.T) {
+	const n = 40_000
+	names := func(prefix string) (scalars, objects []any) {
+		for i := range n {
+			name := prefix + strconv.Itoa(i)
+			scalars, objects = append(scalars, name), append(objects, strategic.Object{"type": name})
+		}
+		return scalars, objects
+	}
+	have, haveObjects := names("a")
+	more, moreObjects := names("b")
+	node := (&corev1.Node{}).ProtoReflect().Descriptor()
+	current := strategic.Object{"metadata": strategic.Object{"finalizers": have}, "status": strategic.Object{"conditions": haveObjects}}
+	began := time.Now()
+	for name, c := range map[string]struct {
+		patch strategic.Object
+		list  func(o strategic.Object) any
+		want  int
+	}{
+		"scalars":        {strategic.Object{"metadata": strategic.Object{"finalizers": more}}, finalizers, 2 * n},
+		"scalars again":  {strategic.Object{"metadata": strategic.Object{"finalizers": have}}, finalizers, n},
+		"objects":        {strategic.Object{"status": strategic.Object{"conditions": moreObjects}}, conditions, 2 * n},
+		"objects again":  {strategic.Object{"status": strategic.Object{"conditions": haveObjects}}, conditions, n},
+		"an order":       {strategic.Object{"metadata": strategic.Object{"$setElementOrder/finalizers": more}}, finalizers, n},
+		"scalars to go":  {strategic.Object{"metadata": strategic.Object{"$deleteFromPrimitiveList/finalizers": have}}, finalizers, 0},
+		"keys to retain": {strategic.Object{"metadata": strategic.Object{"$retainKeys": append(slices.Clone(more), "finalizers")}}, finalizers, n},
+	} {
+		after, err := strategic.Apply(node, current, c.patch)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := len(c.list(after).([]any)); got != c.want {
+			t.Errorf("%s: %d elements, want %d", name, got, c.want)
+		}
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func finalizers(o strategic.Object) any { return o["metadata"].(strategic.Object)["finalizers"] }
+
+func conditions(o strategic.Object) any { return o["status"].(strategic.Object)["conditions"] }
