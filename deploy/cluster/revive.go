@@ -13,8 +13,8 @@ import (
 	"kaji.dev/kaji/node/cri"
 )
 
-// reviveLimit is how long containerd may take to answer again.
-const reviveLimit = 30 * time.Second
+// runtimeLimit is how long containerd may take to answer.
+const runtimeLimit = 30 * time.Second
 
 // revive starts the private containerd where it has died and nobody starts it again: its pods live on without it,
 // with their network namespaces and rules, and only it knows them all. stop ends it again; it is not nil.
@@ -38,22 +38,25 @@ func (c *Config) revive(ctx context.Context) (stop func(), err error) {
 		_ = cmd.Process.Signal(unix.SIGTERM)
 		select {
 		case <-ended:
-		case <-time.After(reviveLimit):
+		case <-time.After(runtimeLimit):
 			_ = cmd.Process.Kill()
 			<-ended
 		}
 	}
-	return stop, c.answers(ctx, ended)
+	if err := c.awaitRuntime(ctx, ended); err != nil {
+		return stop, fmt.Errorf("containerd is needed once more to remove its pods: %w", err)
+	}
+	return stop, nil
 }
 
-// answers waits until the runtime answers.
-func (c *Config) answers(ctx context.Context, ended <-chan struct{}) error {
+// awaitRuntime waits until the runtime answers, or until it has ended; ended may be nil.
+func (c *Config) awaitRuntime(ctx context.Context, ended <-chan struct{}) error {
 	rt, err := cri.Dial(c.Endpoint(), c.NodeNames()[0])
 	if err != nil {
 		return err
 	}
 	defer rt.Close()
-	ctx, cancel := context.WithTimeout(ctx, reviveLimit)
+	ctx, cancel := context.WithTimeout(ctx, runtimeLimit)
 	defer cancel()
 	for {
 		if _, err = rt.Sandboxes(ctx, ""); err == nil {
@@ -61,9 +64,9 @@ func (c *Config) answers(ctx context.Context, ended <-chan struct{}) error {
 		}
 		select {
 		case <-ended:
-			return fmt.Errorf("containerd, needed once more to remove its pods, has ended at once: %w", err)
+			return fmt.Errorf("it has ended at once: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("containerd, needed once more to remove its pods, does not answer: %w", err)
+			return fmt.Errorf("it does not answer: %w", err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -43,6 +43,10 @@ func (c *Config) Up(ctx context.Context, progress func(string)) error {
 	if err := c.startSupervisor(old, progress); err != nil {
 		return err
 	}
+	// Nodes that outlived their runtime may look Ready for a while.
+	if err := c.awaitRuntime(ctx, nil); err != nil {
+		return fmt.Errorf("the container runtime at %s: %w%s", c.Endpoint(), err, c.logHint())
+	}
 	progress("waiting for the API server at " + c.APIServer())
 	if err := c.awaitAPI(ctx); err != nil {
 		return fmt.Errorf("the API server did not come up: %w%s", err, c.logHint())
