@@ -56,8 +56,12 @@ func validateMetadata(m *metav1.ObjectMeta, namespaced bool, name nameRule, path
 func validateMetadataUpdate(new, old *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if old.DeletionTimestamp != nil {
+		had := make(map[string]bool, len(old.Finalizers))
+		for _, f := range old.Finalizers {
+			had[f] = true
+		}
 		for _, f := range new.Finalizers {
-			if !slices.Contains(old.Finalizers, f) {
+			if !had[f] {
 				errs = append(errs, field.Forbidden(path.Child("finalizers"),
 					fmt.Sprintf("no new finalizers can be added if the object is being deleted, found new finalizer %q", f)))
 			}

@@ -119,13 +119,13 @@ func validateNodeStatus(s *corev1.NodeStatus) field.ErrorList {
 		}
 	}
 	type address struct{ kind, value string }
-	var seen []address
+	seen := map[address]bool{}
 	for i, a := range s.GetAddresses() {
 		id := address{a.Type, a.Address}
-		if slices.Contains(seen, id) {
+		if seen[id] {
 			errs = append(errs, field.Duplicate(path.Child("addresses").Index(i), a.Type+" "+a.Address))
 		}
-		seen = append(seen, id)
+		seen[id] = true
 	}
 	return errs
 }
