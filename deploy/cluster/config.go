@@ -137,7 +137,7 @@ func (c *Config) Save() error {
 }
 
 // Init writes the cluster's configuration and makes its CA and certificates; what is there already and good stays.
-// The number of store members is fixed at the first Init: members are added and removed by `kaji store`.
+// The number of store members is fixed at the first Init: a store changes its members through StoreService.
 func (c *Config) Init() error {
 	c.SetDefaults()
 	if err := c.Validate(); err != nil {
