@@ -43,6 +43,7 @@ func bindCluster(fl *pflag.FlagSet, c *cluster.Config) {
 	fl.BoolVar(&c.Separate, "separate", d.Separate, "run each service as a process of its own")
 	fl.StringVar(&c.CRIEndpoint, "cri-endpoint", "", "socket of a CRI runtime that runs already, e.g. unix:///run/containerd/containerd.sock; a private containerd otherwise")
 	fl.StringVar(&c.PodSubnet, "pod-subnet", d.PodSubnet, "where pod addresses come from")
+	fl.StringVar(&c.SandboxImage, "sandbox-image", "", "image of the container that holds a pod's namespaces; one made here when empty")
 	fl.StringVar(&c.LogLevel, "log-level", d.LogLevel, "trace, debug, info, warn or error")
 }
 
@@ -67,7 +68,8 @@ func keepOld(fl *pflag.FlagSet, c *cluster.Config) error {
 		"base-port": func() { merged.BasePort = c.BasePort }, "members": func() { merged.Members = c.Members },
 		"nodes": func() { merged.Nodes = c.Nodes }, "separate": func() { merged.Separate = c.Separate },
 		"cri-endpoint": func() { merged.CRIEndpoint = c.CRIEndpoint }, "pod-subnet": func() { merged.PodSubnet = c.PodSubnet },
-		"log-level": func() { merged.LogLevel = c.LogLevel },
+		"sandbox-image": func() { merged.SandboxImage = c.SandboxImage },
+		"log-level":     func() { merged.LogLevel = c.LogLevel },
 	} {
 		if fl.Changed(flag) {
 			set()

@@ -45,6 +45,8 @@ type Config struct {
 	CRIEndpoint string `yaml:"criEndpoint,omitempty"`
 	// PodSubnet is where pod addresses come from, for the private containerd.
 	PodSubnet string `yaml:"podSubnet"`
+	// SandboxImage holds the namespaces of pods in the private containerd; empty for the one made here.
+	SandboxImage string `yaml:"sandboxImage,omitempty"`
 	// LogLevel of every service: trace, debug, info, warn, error.
 	LogLevel string `yaml:"logLevel,omitempty"`
 }

@@ -157,3 +157,15 @@ func TestPortsOfServicesThatOutlivedTheirSupervisor(t *testing.T) {
 		}
 	}
 }
+
+func TestSandboxImage(t *testing.T) {
+	c := &Config{Dir: "/a"}
+	c.SetDefaults()
+	if got := c.Containerd().SandboxImage; got != c.Registry()+"/"+PauseImage {
+		t.Error(got)
+	}
+	c.SandboxImage = "registry.example/pause:9"
+	if got := c.Containerd().SandboxImage; got != "registry.example/pause:9" {
+		t.Error(got)
+	}
+}

@@ -33,10 +33,17 @@ func (c *Config) Containerd() host.Containerd {
 	runtime := c.Files("runtime")
 	return host.Containerd{
 		Dir: filepath.Join(c.Dir, "containerd"), RunDir: filepath.Join(c.RunDir(), "containerd"),
-		SandboxImage: c.Registry() + "/" + PauseImage, Registry: c.Registry(),
+		SandboxImage: c.sandboxImage(), Registry: c.Registry(),
 		RegistryCA: runtime.CA, RegCert: runtime.Cert, RegKey: runtime.Key,
 		CNI: c.Network(),
 	}
+}
+
+func (c *Config) sandboxImage() string {
+	if c.SandboxImage != "" {
+		return c.SandboxImage
+	}
+	return c.Registry() + "/" + PauseImage
 }
 
 // Network is the pod network of the private runtime.

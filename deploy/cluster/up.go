@@ -59,12 +59,14 @@ func (c *Config) Up(ctx context.Context, progress func(string)) error {
 }
 
 func (c *Config) prepareRuntime() error {
-	pause, err := images.Pause()
-	if err != nil {
-		return err
-	}
-	if err := images.Dir(c.ImageDir()).Put(PauseImage, pause); err != nil {
-		return err
+	if c.SandboxImage == "" {
+		pause, err := images.Pause()
+		if err != nil {
+			return err
+		}
+		if err := images.Dir(c.ImageDir()).Put(PauseImage, pause); err != nil {
+			return err
+		}
 	}
 	if c.CRIEndpoint != "" {
 		return nil
