@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -69,6 +70,7 @@ type process struct {
 	*testing.T
 	config processConfig
 	cmd    *exec.Cmd
+	ended  <-chan struct{}
 }
 
 func (p *process) start() {
@@ -80,9 +82,23 @@ func (p *process) start() {
 	p.cmd = exec.Command(os.Args[0])
 	p.cmd.Env = append(os.Environ(), memberEnv+"="+string(raw))
 	p.cmd.Stderr = testWriter{p.T}
-	// Dies with the test, however that ends.
+	// Dies with the test, however that ends. The signal comes when the thread that started the process ends, so that
+	// one is kept for as long.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
+	started, cmd := make(chan error, 1), p.cmd
+	ended := make(chan struct{})
+	p.ended = ended
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // It is killed in the end, which Wait reports as an error.
+		}
+	}()
+	if err := <-started; err != nil {
 		p.Fatal(err)
 	}
 }
@@ -95,7 +111,7 @@ func (p *process) signal(s syscall.Signal) {
 
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
-	_ = p.cmd.Wait() // It was killed, which Wait reports as an error.
+	<-p.ended
 }
 
 // startProcesses starts n members, and gives them with a function that makes clients.

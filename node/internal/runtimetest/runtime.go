@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -43,6 +44,7 @@ type Runtime struct {
 
 	containerd host.Containerd
 	process    *exec.Cmd
+	ended      <-chan struct{} // closed when process has ended
 	logFile    *os.File
 	web        *http.Server
 	network    *os.File // locked: see claim
@@ -167,13 +169,31 @@ func busybox() (images.Spec, error) {
 	return s, nil
 }
 
+// start starts a process from a thread that lives as long as the process does. Pdeathsig strikes when the thread that
+// started the process ends, and Go ends threads, not only with the program: a test that enters a namespace is enough.
+func start(p *exec.Cmd) (ended <-chan struct{}, err error) {
+	started, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(over)
+		err := p.Start()
+		started <- err
+		if err == nil {
+			_ = p.Wait()
+		}
+	}()
+	return over, <-started
+}
+
 // Up starts containerd and waits until it serves.
 func (r *Runtime) Up() error {
 	path, args := r.containerd.Command()
 	r.process = exec.Command(path, args...)
 	r.process.Stdout, r.process.Stderr = r.logFile, r.logFile
 	r.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.process.Start(); err != nil {
+	var err error
+	if r.ended, err = start(r.process); err != nil {
 		return err
 	}
 	c, err := r.Client("")
@@ -200,7 +220,7 @@ func (r *Runtime) Up() error {
 func (r *Runtime) Kill() {
 	if r.process != nil {
 		_ = r.process.Process.Kill()
-		_ = r.process.Wait()
+		<-r.ended
 		r.process = nil
 	}
 }
@@ -213,7 +233,7 @@ func (r *Runtime) Stop() {
 	if r.process != nil {
 		r.removePods()
 		_ = r.process.Process.Signal(syscall.SIGTERM)
-		_ = r.process.Wait()
+		<-r.ended
 	}
 	if r.web != nil {
 		_ = r.web.Close()
