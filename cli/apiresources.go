@@ -17,6 +17,7 @@ func newAPIResources(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "api-resources",
 		Short:   "List the kinds that the cluster serves",
+		Long:    "List the kinds that the cluster serves, with their short names; -o wide adds verbs and gRPC services.",
 		Example: "  kaji api-resources -o wide",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -36,9 +36,14 @@ func newApply(s *session) *cobra.Command {
 		Use:   "apply -f (FILE | FOLDER | -)",
 		Short: "Make objects be as manifests declare them",
 		Long: `Make objects be as manifests declare them. An object that does not exist is created. One that exists is changed
-where the manifest differs from the one applied before; fields that the manifest never named stay as others have set them.`,
+where the manifest differs from the one applied before; fields that the manifest never named stay as others have set them.
+
+What was declared last is kept in the annotation kubectl.kubernetes.io/last-applied-configuration, as kubectl does, so
+that a field that a manifest no longer names goes. Lists of named things (containers, env, ports, volumes) are merged by
+name; other lists are replaced. Each object is reported as created, configured or unchanged.`,
 		Example: `  kaji apply -f examples/web.yaml
   kaji apply -f manifests/ -R
+  kaji apply -f web.yaml --dry-run=server
   cat web.yaml | kaji apply -f -`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.run(c) },

@@ -16,7 +16,7 @@ func newAuth(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "auth",
 		Short:   "Say who you are to the cluster",
-		Example: "  kaji auth whoami",
+		Example: "  kaji auth whoami -o json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c, "there is no auth command %q", args[0])

@@ -38,6 +38,7 @@ func newConfigView(s *session) *cobra.Command {
 	var raw bool
 	c := &cobra.Command{
 		Use: "view", Short: "Print the configuration", Args: noArgs,
+		Example: "  kaji config view\n  kaji config view --raw",
 		RunE: func(*cobra.Command, []string) error {
 			f, err := config.LoadOrNew(s.configPath)
 			if err != nil {
@@ -79,6 +80,7 @@ func newConfigContexts(s *session) *cobra.Command {
 	var format string
 	c := &cobra.Command{
 		Use: "get-contexts", Short: "List the contexts", Args: noArgs,
+		Example: "  kaji config get-contexts",
 		RunE: func(c *cobra.Command, _ []string) error {
 			f, err := config.LoadOrNew(s.configPath)
 			if err != nil {
@@ -112,6 +114,7 @@ func newConfigContexts(s *session) *cobra.Command {
 func newConfigCurrent(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "current-context", Short: "Print the current context", Args: noArgs,
+		Example: "  kaji config current-context",
 		RunE: func(*cobra.Command, []string) error {
 			f, err := config.LoadOrNew(s.configPath)
 			if err != nil {
@@ -139,7 +142,7 @@ func (s *session) completeContexts(*cobra.Command, []string, string) ([]string, 
 
 func newConfigUse(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "use-context NAME", Short: "Choose the context to use", Args: cobra.ExactArgs(1), ValidArgsFunction: s.completeContexts,
+		Use: "use-context NAME", Short: "Choose the context to use", Example: "  kaji config use-context prod", Args: cobra.ExactArgs(1), ValidArgsFunction: s.completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
 			f, err := config.Load(s.configPath)
 			if err != nil {
@@ -218,7 +221,7 @@ func newConfigSet(s *session) *cobra.Command {
 
 func newConfigDelete(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "delete-context NAME", Short: "Remove a context", Args: cobra.ExactArgs(1), ValidArgsFunction: s.completeContexts,
+		Use: "delete-context NAME", Short: "Remove a context", Example: "  kaji config delete-context old", Args: cobra.ExactArgs(1), ValidArgsFunction: s.completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
 			f, err := config.Load(s.configPath)
 			if err != nil {

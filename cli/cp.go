@@ -38,7 +38,7 @@ func newCp(s *session) *cobra.Command {
 container must have tar. Links that lead out of the target folder are left out, with a warning.`,
 		Example: `  kaji cp site/ web-1:/srv/site
   kaji cp web-1:/var/log/web.log web.log
-  kaji cp shop/db-1:/dump . -c main`,
+  kaji cp shop/db-1:/dump ./dump -c main`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: cp.complete,
 		RunE:              func(c *cobra.Command, args []string) error { return cp.run(c, args[0], args[1]) },

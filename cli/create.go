@@ -26,7 +26,11 @@ func newCreate(s *session) *cobra.Command {
 		Short: "Create objects from manifests, or by flags",
 		Long: `Create objects from manifests. One that exists already is an error; "kaji apply" changes it.
 The commands below make one object each without a manifest; --dry-run=client -o yaml shows what they would make.`,
-		Example: "  kaji create -f web.yaml\n  kaji create deployment web --image=registry.local/web:1 --port=8080",
+		Example: `  kaji create -f pod.yaml
+  kaji create namespace shop
+  kaji create deployment web --image=registry.local/web:1 --replicas=3 --port=8080
+  kaji create configmap settings --from-literal=colour=blue --from-file=app.conf
+  kaji create deployment web --image=registry.local/web:1 --dry-run=client -o yaml > web.yaml`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c, "%q cannot be created by flags; write a manifest and give it with -f", args[0])

@@ -34,10 +34,14 @@ func newDelete(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "delete (KIND NAME… | KIND/NAME… | KIND -l SELECTOR | KIND --all | -f FILE)",
 		Short: "Delete objects, and wait until they are gone",
-		Long:  "Delete objects, and wait until they are gone, and with a Deployment or ReplicaSet its pods. What the deletion of other things takes along, such as all that is in a namespace, is gone before they are.",
+		Long: `Delete objects, and wait until they are gone, and with a Deployment or ReplicaSet its pods. What the deletion of
+other things takes along, such as all that is in a namespace, is gone before they are.
+
+--now shortens the grace period to one second; --force removes the object without waiting for its node;
+--cascade=orphan leaves dependents behind.`,
 		Example: `  kaji delete -f examples/web.yaml
   kaji delete pod web-1 --now
-  kaji delete deploy,svc -l app=web`,
+  kaji delete deploy,svc -l app=web --wait=false`,
 		ValidArgsFunction: s.completeResources(),
 		RunE:              func(c *cobra.Command, args []string) error { return d.run(c, args) },
 	}

@@ -18,8 +18,10 @@ func newDescribe(s *session) *cobra.Command {
 	var sel selection
 	var events bool
 	c := &cobra.Command{
-		Use:               "describe (KIND [NAME…] | KIND/NAME… | KIND -l SELECTOR | -f FILE)",
-		Short:             "Show an object with what belongs to it, and its events",
+		Use:   "describe (KIND [NAME…] | KIND/NAME… | KIND -l SELECTOR | -f FILE)",
+		Short: "Show an object with what belongs to it, and its events",
+		Long: `Show an object with what belongs to it, and its events: containers and volumes of a pod, what runs on a node and what
+it asks for, the replica sets of a deployment. Values of secrets are never shown.`,
 		Example:           "  kaji describe pod/web-1\n  kaji describe nodes",
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -21,6 +21,7 @@ func newEvents(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "events",
 		Short:   "Show what happened, the latest last",
+		Long:    "Show what happened, the latest last: in the namespace, with -A everywhere, with --for to one object.",
 		Example: "  kaji events --for pod/web-1\n  kaji events -A -w",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -24,7 +24,7 @@ func newExec(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec (POD | KIND/NAME) [-it] -- COMMAND [ARG…]",
 		Short: "Run a command in a container",
-		Long:  "Run a command in a container. The exit status is the command's.",
+		Long:  "Run a command in a container. -i passes standard input on, -t gives it a terminal. The exit status is the command's.",
 		Example: `  kaji exec web-1 -- date
   kaji exec -it deployment/web -c web -- sh
   tar c . | kaji exec -i web-1 -- tar x -C /tmp`,

@@ -34,13 +34,14 @@ func newGet(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "get (KIND[,KIND…] [NAME…] | KIND/NAME… | -f FILE)",
 		Short: "Show objects",
-		Long:  "Show objects: all of a kind, or some by name, label or field. `all` stands for the kinds people look at most.",
+		Long:  "Show objects: all of a kind, or some by name, label or field. `all` stands for the kinds people look at most, and -o wide shows more columns.",
 		Example: `  kaji get pods
   kaji get pods -l app=web -o wide
   kaji get deployment/web -o yaml
   kaji get deploy,rs,pods -A
   kaji get pods -w
-  kaji get pods -o jsonpath='{.items[*].status.podIP}'`,
+  kaji get pods -o jsonpath='{.items[*].status.podIP}'
+  kaji get pods --sort-by .metadata.creationTimestamp`,
 		ValidArgsFunction: s.completeResources(),
 		RunE:              func(c *cobra.Command, args []string) error { return g.run(c, args) },
 	}

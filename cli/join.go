@@ -28,7 +28,7 @@ type Agent struct {
 // newNode makes the command that `node join` hangs on; whoever builds the program may let it run the agent.
 func newNode(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "node", Short: "Join this machine to a cluster as a node",
+		Use: "node", Short: "Join this machine to a cluster as a node", Example: "  kaji node join 10.0.0.1:7443 --token $(cat token)",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c, "there is no node command %q", args[0])

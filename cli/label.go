@@ -42,6 +42,7 @@ func newKeyValue(s *session, kv keyValue) *cobra.Command {
 	c := &cobra.Command{
 		Use:               kv.verb + " (KIND NAME… | KIND/NAME… | KIND --all) KEY=VALUE… KEY-…",
 		Short:             "Set or remove " + kv.noun + "s",
+		Long:              "Set or remove " + kv.noun + "s: KEY=VALUE sets one, KEY- removes it. One that has another value is changed with --overwrite only.",
 		Example:           kv.example,
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {

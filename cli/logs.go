@@ -38,7 +38,7 @@ func newLogs(s *session) *cobra.Command {
 		Example: `  kaji logs web-1
   kaji logs -f deployment/web --tail=20
   kaji logs web-1 -c sidecar --previous
-  kaji logs -l app=web --all-containers --prefix`,
+  kaji logs -l app=web --all-containers --prefix --since=10m`,
 		Args:              cobra.MaximumNArgs(2),
 		ValidArgsFunction: s.completePods,
 		RunE:              func(c *cobra.Command, args []string) error { return l.run(c, args) },

@@ -22,6 +22,8 @@ func newPatch(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "patch (KIND NAME | KIND/NAME) -p PATCH",
 		Short: "Change fields of an object",
+		Long: `Change fields of an object by a JSON merge patch. --type json takes RFC 6902, --type strategic Kubernetes' own, where
+the server knows them. The patch is JSON or YAML.`,
 		Example: `  kaji patch deployment/web -p '{"spec":{"minReadySeconds":5}}'
   kaji patch node n1 --type json -p '[{"op":"replace","path":"/spec/unschedulable","value":true}]'`,
 		Args:              cobra.MinimumNArgs(1),

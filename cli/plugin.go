@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"kaji.dev/kaji/cli/reference"
 )
 
 // pluginPrefix is what the names of plugins begin with.
@@ -82,7 +84,7 @@ func addPlugin(root *cobra.Command, words []string, file string) {
 
 const (
 	groupPlugins     = "plugins"
-	pluginAnnotation = "kaji.dev/plugin"
+	pluginAnnotation = reference.PluginAnnotation
 )
 
 func child(c *cobra.Command, name string) *cobra.Command {

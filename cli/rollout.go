@@ -27,6 +27,9 @@ func newRollout(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rollout",
 		Short: "Follow, repeat, stop and take back updates of Deployments",
+		Long: `Follow, repeat, stop and take back updates of Deployments: status follows an update and fails when it makes no
+progress; history lists revisions, undo goes back to one; restart replaces all pods step by step; pause holds updates
+back and resume lets them go on.`,
 		Example: `  kaji rollout status deployment/web
   kaji rollout history deployment/web
   kaji rollout undo deployment/web --to-revision=2

@@ -81,8 +81,9 @@ func newRolloutResume(s *session) *cobra.Command {
 func newRolloutChange(s *session, verb, short, past string, change func(*appsv1.Deployment) (bool, error)) *cobra.Command {
 	var sel selection
 	c := &cobra.Command{
-		Use:   verb + " deployment/NAME",
-		Short: short,
+		Use:     verb + " deployment/NAME",
+		Short:   short,
+		Example: "  kaji rollout " + verb + " deployment/web",
 		RunE: func(c *cobra.Command, args []string) error {
 			return eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
 				if err := updateDeployment(ctx, conn, d, change); err != nil {

@@ -18,9 +18,10 @@ func newRolloutHistory(s *session) *cobra.Command {
 	var sel selection
 	var number int64
 	c := &cobra.Command{
-		Use:   "history deployment/NAME",
-		Short: "List what was rolled out",
-		Long:  "List what was rolled out. The cause of a change is the annotation " + changeCause + " of the Deployment.",
+		Use:     "history deployment/NAME",
+		Short:   "List what was rolled out",
+		Long:    "List what was rolled out. The cause of a change is the annotation " + changeCause + " of the Deployment.",
+		Example: "  kaji rollout history deployment/web\n  kaji rollout history deployment/web --revision=2",
 		RunE: func(c *cobra.Command, args []string) error {
 			return eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
 				all, err := revisions(ctx, conn, d)
@@ -74,8 +75,9 @@ func newRolloutUndo(s *session) *cobra.Command {
 	var sel selection
 	var number int64
 	c := &cobra.Command{
-		Use:   "undo deployment/NAME",
-		Short: "Go back to an earlier revision",
+		Use:     "undo deployment/NAME",
+		Short:   "Go back to an earlier revision",
+		Example: "  kaji rollout undo deployment/web\n  kaji rollout undo deployment/web --to-revision=1",
 		RunE: func(c *cobra.Command, args []string) error {
 			return eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
 				all, err := revisions(ctx, conn, d)

@@ -19,9 +19,10 @@ func newRolloutStatus(s *session) *cobra.Command {
 	var wait bool
 	var timeout time.Duration
 	c := &cobra.Command{
-		Use:   "status deployment/NAME",
-		Short: "Follow an update until it is done",
-		Long:  "Follow an update until it is done. The exit status is 1 when it fails to make progress or the timeout passes.",
+		Use:     "status deployment/NAME",
+		Short:   "Follow an update until it is done",
+		Long:    "Follow an update until it is done. The exit status is 1 when it fails to make progress or the timeout passes.",
+		Example: "  kaji rollout status deployment/web --timeout=2m",
 		RunE: func(c *cobra.Command, args []string) error {
 			return eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
 				if !wait {

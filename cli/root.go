@@ -98,8 +98,33 @@ Declare what should run in a manifest, apply it, and look at it:
 	add(groupBasic, newApply(s), newDiff(s), newCreate(s), newGet(s), newDelete(s), newReplace(s), newEdit(s), newPatch(s), newLabel(s), newAnnotate(s), newRun(s))
 	add(groupDeploy, newExpose(s), newScale(s), newRollout(s), newSet(s), newWait(s))
 	add(groupDebug, newDescribe(s), newExplain(s), newLogs(s), newExec(s), newCp(s), newWhy(s), newEvents(s), newCordon(s), newUncordon(s))
-	add(groupSettings, newAPIResources(s), newAuth(s), newClusterInfo(s), newConfig(s), newToken(s), newNode(s), newVersion(s))
+	add(groupSettings, newAPIResources(s), newAuth(s), newClusterInfo(s), newConfig(s), newToken(s), newNode(s), newOptions(s), newMan(s), newVersion(s))
+	root.AddCommand(newDocs())
 	root.SetHelpCommandGroupID(groupSettings)
 	root.SetCompletionCommandGroupID(groupSettings)
+	describeBuiltIn(root)
 	return root
+}
+
+// describeBuiltIn gives the commands that cobra adds words as the others have.
+func describeBuiltIn(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	help := child(root, "help")
+	help.Short, help.Example = "Say what a command does, and which flags it has", "  kaji help rollout undo"
+	help.Long = "Say what a command does, and which flags it has, as COMMAND --help does."
+	completion := child(root, "completion")
+	completion.Short = "Write the completion of commands, flags and names for a shell"
+	completion.Long = "Write what a shell needs to complete commands, flags, and names of objects, which the cluster is asked for."
+	completion.Example = "  source <(kaji completion bash)"
+	for shell, example := range map[string]string{
+		"bash":       "  source <(kaji completion bash)\n  kaji completion bash > /etc/bash_completion.d/kaji",
+		"zsh":        "  source <(kaji completion zsh)\n  kaji completion zsh > \"${fpath[1]}/_kaji\"",
+		"fish":       "  kaji completion fish | source\n  kaji completion fish > ~/.config/fish/completions/kaji.fish",
+		"powershell": "  kaji completion powershell | Out-String | Invoke-Expression",
+	} {
+		c := child(completion, shell)
+		c.Short, c.Example = "Write the completion for "+shell, example
+		c.Long = c.Short + ". The examples load it for this shell, and for all to come."
+	}
 }

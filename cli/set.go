@@ -18,6 +18,9 @@ func newSet(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set",
 		Short: "Change images, environment and resources of running workloads",
+		Example: `  kaji set image deployment/web web=registry.local/web:2
+  kaji set env deployment/web COLOUR=blue DEBUG-
+  kaji set resources deployment/web --requests=cpu=100m,memory=64Mi --limits=memory=128Mi`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c, "there is no set command %q", args[0])

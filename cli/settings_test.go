@@ -3,7 +3,6 @@ package cli_test
 import (
 	"context"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -183,29 +182,4 @@ func TestCompletion(t *testing.T) {
 	if out := s.ok("completion", "bash"); !strings.Contains(out, "__start_kaji") {
 		t.Error("no bash completion")
 	}
-}
-
-// TestDocs keeps docs/cli.md complete: every command has its place there.
-func TestDocs(t *testing.T) {
-	text, err := os.ReadFile("../docs/cli.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range commands(newShell(t, nil)) {
-		if !strings.Contains(string(text), "### kaji "+c) {
-			t.Errorf("docs/cli.md has no section \"### kaji %s\"", c)
-		}
-	}
-}
-
-// commands lists the commands that help shows at the top.
-func commands(s *shell) []string {
-	var out []string
-	for _, line := range strings.Split(s.ok("--help"), "\n") {
-		fields := strings.Fields(line)
-		if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") && len(fields) > 1 && fields[0] != "kaji" && !strings.HasPrefix(fields[0], "-") {
-			out = append(out, fields[0])
-		}
-	}
-	return out
 }

@@ -13,7 +13,7 @@ import (
 
 func newToken(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "token", Short: "Make tokens that nodes join with",
+		Use: "token", Short: "Make tokens that nodes join with", Example: "  kaji token create --ttl=1h --print-join-command",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(c, "there is no token command %q", args[0])

@@ -19,9 +19,20 @@ import (
 
 func newWhy(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:               "why (POD | KIND/NAME)",
-		Short:             "Say why a pod does not run, and what would help",
-		Long:              "Say why a pod does not run: what the scheduler makes of every node, or what its containers wait for. Of a Deployment, ReplicaSet or Service, the pod that is worst off is taken.",
+		Use:   "why (POD | KIND/NAME)",
+		Short: "Say why a pod does not run, and what would help",
+		Long: `Say why a pod does not run: what the scheduler makes of every node, or what its containers wait for, and what would
+help. Of a Deployment, ReplicaSet or Service, the pod that is worst off is taken.
+
+  $ kaji why big
+  Pod big fits on no node after 2 tries; it will be tried again when something changes that can help.
+  0/1 nodes are available: 1 Insufficient cpu.
+
+  NODE     FITS   SCORE   REASON
+  node-1   no     -       Insufficient cpu (NodeResourcesFit)
+
+  What would help:
+    - ask for less in the containers' resources.requests, remove other pods, or add a node (…)`,
 		Example:           "  kaji why web-1\n  kaji why deployment/web",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completePods,

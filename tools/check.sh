@@ -12,10 +12,10 @@ formatted() {
 }
 generated() {
   local before after
-  before=$(find gen proto -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  before=$(find gen proto docs/cli -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
   ./tools/gen.sh || return 1
-  after=$(find gen proto -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
-  [ "$before" = "$after" ] || { echo "gen/ or the format of proto/ is out of date: run go tool task gen"; git status --short gen proto; return 1; }
+  after=$(find gen proto docs/cli -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  [ "$before" = "$after" ] || { echo "gen/, docs/cli or the format of proto/ is out of date: run go tool task gen"; git status --short gen proto docs/cli; return 1; }
 }
 # breaking compares the contract with the one that landed last, whose commit .ci/landed names. It also covers what
 # is in the Raft log and in snapshots.

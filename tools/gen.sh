@@ -12,3 +12,5 @@ rm -rf gen
 go run ./tools/compatibility
 # So do the texts that `kaji explain` shows, from the comments.
 go run ./tools/explain
+# The pages of docs/cli are what the commands say of themselves. Only now does everything compile again.
+go run ./cmd/kaji docs docs/cli

@@ -16,7 +16,9 @@ func apiserverCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "apiserver",
 		Short: "Run an API server",
-		Args:  cobra.NoArgs,
+		Example: `  kaji apiserver --listen 10.0.0.1:7443 --store 10.0.0.1:7450,10.0.0.2:7450,10.0.0.3:7450 \
+    --ca pki/ca.crt --cert pki/apiserver.crt --key pki/apiserver.key`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			tls, err := f.tls()
 			if err != nil {

@@ -14,7 +14,9 @@ func controllersCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "controllers",
 		Short: "Run the controllers",
-		Args:  cobra.NoArgs,
+		Example: `  kaji controllers --listen 10.0.0.1:7461 --apiserver 10.0.0.1:7443 \
+    --ca pki/ca.crt --cert pki/controllers.crt --key pki/controllers.key`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			tls, err := f.tls()
 			if err != nil {

@@ -19,6 +19,11 @@ func runsAgent(root *cobra.Command, version string) {
 	var f serviceFlags
 	var a agentFlags
 	c.Short = "Run a node's agent, or join a cluster"
+	c.Long = `Run a node's agent with a certificate that there is already. On a machine that has none, "kaji node join" gets one
+and runs the agent.`
+	c.Example = `  kaji node join 10.0.0.1:7443 --token $(cat token) --name node-2
+  kaji node --name node-2 --listen :7471 --apiserver 10.0.0.1:7443 \
+    --ca node-2/ca.crt --cert node-2/node.crt --key node-2/node.key`
 	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := a.config(f)

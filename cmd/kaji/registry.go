@@ -11,9 +11,10 @@ func registryCommand() *cobra.Command {
 	var dir, blobs string
 	var plain bool
 	c := &cobra.Command{
-		Use:   "registry",
-		Short: "Serve the images of a directory to this machine's runtime",
-		Args:  cobra.NoArgs,
+		Use:     "registry",
+		Short:   "Serve the images of a directory to this machine's runtime",
+		Example: `  kaji registry --listen 127.0.0.1:7480 --images images --blobs blobs --plain-http`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg := images.Config{Address: f.listen, Dir: images.Dir(dir), BlobDir: blobs}
 			if !plain {

@@ -12,7 +12,9 @@ func schedulerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "scheduler",
 		Short: "Run a scheduler",
-		Args:  cobra.NoArgs,
+		Example: `  kaji scheduler --listen 10.0.0.1:7462 --apiserver 10.0.0.1:7443 \
+    --ca pki/ca.crt --cert pki/scheduler.crt --key pki/scheduler.key`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			tls, err := f.tls()
 			if err != nil {

@@ -75,7 +75,9 @@ func allCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "all --dir DIR",
 		Short: "Run all services of a cluster directory in this process",
-		Args:  cobra.NoArgs,
+		Example: `  kaji init --dir /var/lib/kaji
+  kaji all --dir /var/lib/kaji`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := cluster.Load(dir)
 			if err != nil {
@@ -122,9 +124,11 @@ func runTogether(ctx context.Context, services []cluster.Service) error {
 func superviseCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use:   "supervise --dir DIR",
-		Short: "Keep the processes of a cluster directory running",
-		Args:  cobra.NoArgs,
+		Use:     "supervise --dir DIR",
+		Short:   "Keep the processes of a cluster directory running",
+		Long:    `Keep the processes of a cluster directory running: those that end are started again. ` + "`kaji up`" + ` starts it.`,
+		Example: `  kaji supervise --dir /var/lib/kaji`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := cluster.Load(dir)
 			if err != nil {

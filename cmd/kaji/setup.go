@@ -82,9 +82,10 @@ func keepOld(fl *pflag.FlagSet, c *cluster.Config) error {
 func initCommand() *cobra.Command {
 	cfg := &cluster.Config{}
 	c := &cobra.Command{
-		Use:   "init",
-		Short: "Make a cluster's CA, certificates and configuration, without starting anything",
-		Args:  cobra.NoArgs,
+		Use:     "init",
+		Short:   "Make a cluster's CA, certificates and configuration, without starting anything",
+		Example: `  kaji init --dir /var/lib/kaji --nodes 3`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := keepOld(c.Flags(), cfg); err != nil {
 				return err
@@ -106,6 +107,8 @@ func upCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a cluster on this machine, in the background",
+		Example: `  kaji up
+  kaji up --nodes 3 --members 3`,
 		Long: `Start a cluster on this machine, in the background: missing packages are installed (Debian), certificates made,
 a private containerd and all services started and kept running. Run it again at any time: what runs well is left alone.`,
 		Args: cobra.NoArgs,
@@ -149,6 +152,8 @@ func downCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "down",
 		Short: "Stop the cluster on this machine, with all its containers",
+		Example: `  kaji down
+  kaji down --purge`,
 		Long: `Stop the cluster on this machine: its services, every pod of its nodes, the private containerd, the pod network.
 What the store holds stays, and the next ` + "`kaji up`" + ` runs it again; --purge removes it too.`,
 		Args: cobra.NoArgs,
@@ -186,7 +191,7 @@ func progress(c *cobra.Command) func(string) {
 // imageCommand gives images to the cluster's own registry.
 func imageCommand() *cobra.Command {
 	var dir string
-	image := &cobra.Command{Use: "image", Short: "Give images to the cluster's own registry"}
+	image := &cobra.Command{Use: "image", Short: "Give images to the cluster's own registry", Example: "  kaji image build examples/web:1 web\n  kaji image load images.tar"}
 	image.PersistentFlags().StringVar(&dir, "dir", cluster.DefaultDir, "cluster directory")
 
 	var user string
@@ -229,7 +234,9 @@ func imageCommand() *cobra.Command {
 	load := &cobra.Command{
 		Use:   "load ARCHIVE.tar",
 		Short: "Take over the images of an archive as `docker save` writes it",
-		Args:  cobra.ExactArgs(1),
+		Example: `  docker save -o images.tar shop/web:1
+  kaji image load images.tar`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := cluster.Load(dir)
 			if err != nil {

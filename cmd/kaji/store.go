@@ -17,7 +17,10 @@ func storeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "store",
 		Short: "Run a member of the replicated store",
-		Args:  cobra.NoArgs,
+		Example: `  kaji store --id store-1 --dir /var/lib/kaji/store --listen 10.0.0.1:7450 \
+    --initial-members store-1=10.0.0.1:7450,store-2=10.0.0.2:7450,store-3=10.0.0.3:7450 \
+    --ca pki/ca.crt --cert pki/store-1.crt --key pki/store-1.key`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			tls, err := f.tls()
 			if err != nil {
