@@ -63,10 +63,7 @@ func (c *cache[T]) remove(key string) (old T, had bool) {
 }
 
 func (c *cache[T]) byIndex(name, value string) []T {
-	x := c.indexes[name]
-	if x == nil {
-		return nil
-	}
+	x := c.index(name)
 	objects := make([]T, 0, len(x.keys[value]))
 	for key := range x.keys[value] {
 		objects = append(objects, c.objects[key])

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,6 +143,48 @@ func TestServersComeAndGo(t *testing.T) {
 	n.listen(first)
 	n.listen(second)
 	write("with both again")
+}
+
+// Writers go on while one server after the other is killed. A write is done once or its outcome is told as unknown; none is done twice.
+func TestWritesFailOver(t *testing.T) {
+	n := newNetwork(t)
+	first, stopFirst := n.listen("127.0.0.1:0")
+	second, stopSecond := n.listen("127.0.0.1:0")
+	third, _ := n.listen("127.0.0.1:0")
+	maps := client.Of[*corev1.ConfigMap](n.dial(first, second, third))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	const writers, each = 8, 60
+	var group sync.WaitGroup
+	var unknown, written atomic.Int32
+	for writer := range writers {
+		group.Go(func() {
+			for round := range each {
+				switch _, err := maps.Create(ctx, configMap(fmt.Sprintf("w%d-%d", writer, round), "0")); {
+				case err == nil:
+					written.Add(1)
+				case apierror.IsUnavailable(err):
+					unknown.Add(1) // under way when the server ended
+				default:
+					t.Errorf("writer %d: %v", writer, err)
+				}
+				if writer == 0 && round == each/3 {
+					stopFirst()
+				}
+				if writer == 0 && round == 2*each/3 {
+					stopSecond()
+				}
+			}
+		})
+	}
+	group.Wait()
+	items, _, err := maps.List(ctx, "default", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done := int32(len(items)); done < written.Load() || done > written.Load()+unknown.Load() || unknown.Load() > 2*writers {
+		t.Errorf("%d objects of %d writes that succeeded and %d of unknown outcome", done, written.Load(), unknown.Load())
+	}
 }
 
 func TestStrangersAreRefused(t *testing.T) {

@@ -63,7 +63,7 @@ func (i *Informer[T]) follow(ctx context.Context) {
 		default:
 			i.log.Warn("watch failed", "error", err, "revision", i.revision, "attempt", failures)
 		}
-		pause(ctx, max(jitter(backoff.delay(failures)), retryAfter(err)))
+		pause(ctx, backoff.wait(failures, err))
 	}
 }
 
@@ -95,9 +95,6 @@ func (i *Informer[T]) list(ctx context.Context) error {
 		objects = append(objects, page...)
 		if meta.GetContinue() == "" {
 			i.replace(objects, meta.GetResourceVersion())
-			if !i.HasSynced() {
-				close(i.synced)
-			}
 			return nil
 		}
 		options = proto.CloneOf(options)

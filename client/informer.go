@@ -43,7 +43,8 @@ type Informer[T kind.Object] struct {
 	cache      *cache[T]
 	observed   int64 // revision that the cache is at
 	deliveries []*delivery[T]
-	running    context.Context // set by Run
+	waiting    map[chan struct{}]int64 // by the channel to close, the revision that is waited for
+	running    context.Context         // set by Run
 	workers    sync.WaitGroup
 
 	// Used by Run's goroutine only.
@@ -65,6 +66,7 @@ func NewInformer[T kind.Object](r *Resource[T], options InformerOptions) *Inform
 		log:      log.With("kind", r.kind.String()),
 		synced:   make(chan struct{}),
 		cache:    newCache[T](),
+		waiting:  map[chan struct{}]int64{},
 	}
 }
 
@@ -104,13 +106,6 @@ func (i *Informer[T]) AddHandler(h Handler[T]) {
 	}
 }
 
-// AddIndex adds an index under a name. of must be a pure function of the object.
-func (i *Informer[T]) AddIndex(name string, of func(T) []string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.cache.addIndex(name, of)
-}
-
 // HasSynced tells whether the cache holds a whole list.
 func (i *Informer[T]) HasSynced() bool {
 	select {
@@ -132,7 +127,8 @@ func (i *Informer[T]) WaitSynced(ctx context.Context) error {
 }
 
 // Revision is the revision that the cache is at: every write of this kind up to it is in the cache. A program that has
-// written an object itself compares the resourceVersion it got with this, to know whether it reads its own write.
+// written an object itself compares the resourceVersion it got with this to know whether it reads its own write, or waits with
+// WaitFor until it does.
 func (i *Informer[T]) Revision() int64 {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -154,7 +150,7 @@ func (i *Informer[T]) List(namespace string, selector labels.Selector) []T {
 	return i.cache.list(namespace, selector)
 }
 
-// ByIndex reads the objects that an index has under a value, in no order. Do not change them.
+// ByIndex reads the objects that an index has under a value, in no order. Do not change them. It panics when there is no such index.
 func (i *Informer[T]) ByIndex(name, value string) []T {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
@@ -192,6 +188,9 @@ func (i *Informer[T]) replace(objects []T, revision string) {
 	for key := range gone {
 		i.remove(key, nil)
 	}
+	if !i.HasSynced() {
+		close(i.synced)
+	}
 }
 
 // reached notes the revision that the cache is at. Callers hold mu from the change on, so that nobody who was told of a
@@ -200,6 +199,7 @@ func (i *Informer[T]) reached(revision string) {
 	i.revision = revision
 	if n, err := strconv.ParseInt(revision, 10, 64); err == nil {
 		i.observed = n
+		i.wake()
 	}
 }
 

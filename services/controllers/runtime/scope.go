@@ -38,7 +38,7 @@ func Informer[T kind.Object](s *Scope) *client.Informer[T] {
 	if i, ok := s.informers[r.Kind().Message]; ok {
 		return i.(*client.Informer[T])
 	}
-	i := client.NewInformer(r, client.InformerOptions{Transform: dropManagedFields, Log: s.Log.Named("informer")})
+	i := client.NewInformer(r, client.InformerOptions{Transform: client.WithoutManagedFields, Log: s.Log.Named("informer")})
 	s.informers[r.Kind().Message] = i
 	s.Add(i.Run)
 	return i
@@ -71,12 +71,4 @@ func (s *Scope) Run(ctx context.Context) error {
 		return cause
 	}
 	return nil
-}
-
-// dropManagedFields keeps out of the caches what no controller reads and every update would have to carry. Updates without managed
-// fields leave the stored ones alone.
-func dropManagedFields(o kind.Object) {
-	if m := o.GetMetadata(); m != nil {
-		m.ManagedFields = nil
-	}
 }
