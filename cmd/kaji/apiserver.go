@@ -7,12 +7,14 @@ import (
 
 	"kaji.dev/kaji/raftstore"
 	"kaji.dev/kaji/services/apiserver"
+	"kaji.dev/kaji/services/apiserver/flowcontrol"
 )
 
 func apiserverCommand() *cobra.Command {
 	var f serviceFlags
 	var cfg apiserver.Config
 	var stores []string
+	var shares map[string]int
 	c := &cobra.Command{
 		Use:   "apiserver",
 		Short: "Run an API server",
@@ -36,6 +38,9 @@ func apiserverCommand() *cobra.Command {
 			if len(cfg.Endpoints) == 0 {
 				cfg.Endpoints = []string{f.listen}
 			}
+			if cfg.FlowControl.Levels, err = flowcontrol.WithShares(flowcontrol.DefaultLevels(), shares); err != nil {
+				return err
+			}
 			return apiserver.Run(c.Context(), cfg, f.logger("apiserver"))
 		},
 	}
@@ -44,5 +49,12 @@ func apiserverCommand() *cobra.Command {
 	fl.StringSliceVar(&stores, "store", nil, "members of the store, as HOST:PORT")
 	fl.StringVar(&cfg.CADir, "ca-dir", "", "directory with ca.crt and ca.key, for nodes to join; without it this server signs nothing")
 	fl.StringSliceVar(&cfg.Endpoints, "advertise", nil, "addresses of API servers that joining nodes are told, as HOST:PORT; --listen when empty")
+	flow := &cfg.FlowControl
+	fl.BoolVar(&flow.Disabled, "no-flow-control", false, "let every call in at once, however many there are")
+	fl.IntVar(&flow.Seats, "max-calls", 0, "calls carried out at once, a long list counting for several; 0 for 64 and 32 more per processor")
+	fl.StringToIntVar(&shares, "level-shares", nil, "shares of the seats by priority level, as LEVEL=N,…; a level that is not named keeps its own")
+	fl.DurationVar(&flow.MaxWait, "max-queue-wait", 0, "how long a call may wait for its turn before it is turned away; 0 for 15s")
+	fl.IntVar(&flow.StreamsPerIdentity, "max-streams-per-identity", 0, "logs, execs, attaches and port forwards that one identity may have open; 0 for 200")
+	fl.IntVar(&flow.Streams, "max-streams", 0, "logs, execs, attaches and port forwards open at once in all; 0 for 4000")
 	return c
 }

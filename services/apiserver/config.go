@@ -7,6 +7,7 @@ import (
 
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/raftstore"
+	"kaji.dev/kaji/services/apiserver/flowcontrol"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	Bookmarks time.Duration
 	// Cache bounds the watch caches.
 	Cache watchcache.Config
+	// FlowControl bounds the calls under way, and divides what there is between callers.
+	FlowControl flowcontrol.Config
 	// DrainTimeout is how long calls under way may take at the end; 5 s when zero.
 	DrainTimeout time.Duration
 	// OnReady, when set, is called once with the address when the server listens and its caches are filled.
@@ -48,6 +51,6 @@ func (c *Config) Validate() error {
 	if c.Store == nil {
 		errs = append(errs, errors.New("no store"))
 	}
-	errs = append(errs, c.TLS.Validate())
+	errs = append(errs, c.TLS.Validate(), c.FlowControl.Validate())
 	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@
 // It owns the wiring of its parts, each in a folder of its own:
 //
 //	registry/    every verb of every kind, from the descriptors
+//	flowcontrol/ how many calls at once, and whose turn it is
 //	requests/    the rules that the proto files have for requests
 //	strategic/   strategic merge patches
 //	strategy/    defaults and rules of each kind
@@ -16,6 +17,6 @@
 //	apitest/     a server for the tests of others
 //
 // A call passes, in order: TLS and identity, deadline, metrics (package grpcserver); authz.Unary or authz.Stream, which
-// turn away callers without an identity; the registry's verb, which asks the Authorizer, fills defaults, asks
-// admission, validates and writes. The server keeps no state: any number may run on one store.
+// turn away callers without an identity; flowcontrol, where it waits for its turn; the registry's verb, which asks the
+// Authorizer, fills defaults, asks admission, validates and writes. The server keeps no state: any number may run on one store.
 package apiserver

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"k8s.io/utils/clock"
 
 	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	schedulerv1 "kaji.dev/kaji/gen/kaji/scheduler/v1"
@@ -17,6 +18,7 @@ import (
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/services/apiserver/admission"
 	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/flowcontrol"
 	"kaji.dev/kaji/services/apiserver/frame"
 	"kaji.dev/kaji/services/apiserver/join"
 	"kaji.dev/kaji/services/apiserver/proxy"
@@ -69,13 +71,17 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	if err != nil {
 		return err
 	}
+	flow, err := flowcontrol.New(cfg.FlowControl, caches.Len, clock.RealClock{})
+	if err != nil {
+		return err
+	}
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(cacheMetrics{caches})
+	metrics.MustRegister(cacheMetrics{caches}, flow)
 	server, err := grpcserver.New(grpcserver.Config{
 		Address: cfg.Address, Listener: cfg.Listener, TLS: files.ServerForJoin(),
 		MetricsAddress: cfg.MetricsAddress, Metrics: metrics, DrainTimeout: cfg.DrainTimeout,
-		Unary:  []grpc.UnaryServerInterceptor{authz.Unary, rules.Unary},
-		Stream: []grpc.StreamServerInterceptor{authz.Stream, rules.Stream},
+		Unary:  []grpc.UnaryServerInterceptor{authz.Unary, flow.Unary, rules.Unary},
+		Stream: []grpc.StreamServerInterceptor{authz.Stream, rules.Stream, flow.Stream},
 	}, log, grpc.ForceServerCodecV2(frame.Codec()), grpc.InTapHandle(authz.NewGate(maxAnonymous).Tap))
 	if err != nil {
 		return err

@@ -79,6 +79,17 @@ func New(store raftstore.Store, kinds []*kind.Kind, cfg Config, log hclog.Logger
 // Of is the cache of a kind; nil when there is none.
 func (c *Caches) Of(k *kind.Kind) *Cache { return c.byPlural[k.String()] }
 
+// Len is how many objects of a kind, named by its String, there are; 0 for a kind without a cache.
+func (c *Caches) Len(kind string) int {
+	cache := c.byPlural[kind]
+	if cache == nil {
+		return 0
+	}
+	cache.mu.RLock()
+	defer cache.mu.RUnlock()
+	return cache.tree.Len()
+}
+
 // Each calls f with every cache.
 func (c *Caches) Each(f func(*Cache)) {
 	for _, cache := range c.byPlural {
