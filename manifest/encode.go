@@ -49,7 +49,7 @@ func (w *writer) fields(m protoreflect.Message) {
 			continue
 		}
 		v := m.Get(f.desc)
-		if f.form == timeForm || f.form == microTimeForm {
+		if (f.form == timeForm || f.form == microTimeForm) && f.desc.Cardinality() != protoreflect.Repeated {
 			if _, ok := timeOf(v.Message()); !ok {
 				continue
 			}

@@ -11,28 +11,21 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
-	nodev1 "k8s.io/api/node/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+
+	"kaji.dev/kaji/kind"
 )
 
-// kubernetes holds Kubernetes' own type of every kind, by the name of Kaji's message.
-var kubernetes = map[protoreflect.FullName]any{
-	"kaji.core.v1.Pod":            corev1.Pod{},
-	"kaji.core.v1.Node":           corev1.Node{},
-	"kaji.core.v1.Namespace":      corev1.Namespace{},
-	"kaji.core.v1.ConfigMap":      corev1.ConfigMap{},
-	"kaji.core.v1.Secret":         corev1.Secret{},
-	"kaji.core.v1.ServiceAccount": corev1.ServiceAccount{},
-	"kaji.core.v1.Event":          corev1.Event{},
-	"kaji.core.v1.Service":        corev1.Service{},
-	"kaji.apps.v1.Deployment":     appsv1.Deployment{},
-	"kaji.apps.v1.ReplicaSet":     appsv1.ReplicaSet{},
-	"kaji.coordination.v1.Lease":  coordinationv1.Lease{},
-	"kaji.node.v1.RuntimeClass":   nodev1.RuntimeClass{},
-	"kaji.autoscaling.v1.Scale":   autoscalingv1.Scale{},
+// kubernetes is Kubernetes' own type of a kind.
+func kubernetes(t *testing.T, k *kind.Kind) reflect.Type {
+	t.Helper()
+	o, err := clientscheme.Scheme.New(schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Name()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reflect.TypeOf(o).Elem()
 }
 
 // messageOf names Kaji's message for a Go type of k8s.io/api.
@@ -87,9 +80,10 @@ func alwaysWritten(t reflect.Type, seen map[reflect.Type]bool, out map[protorefl
 func TestRequiredIsComplete(t *testing.T) {
 	want := map[protoreflect.FullName]map[protoreflect.Name]bool{}
 	seen := map[reflect.Type]bool{}
-	for _, v := range kubernetes {
-		alwaysWritten(reflect.TypeOf(v), seen, want)
+	for _, k := range kind.All() {
+		alwaysWritten(kubernetes(t, k), seen, want)
 	}
+	alwaysWritten(reflect.TypeFor[autoscalingv1.Scale](), seen, want) // no kind of its own, but kinds have one
 	if len(want) < 20 {
 		t.Fatalf("found only %d messages in k8s.io/api", len(want))
 	}

@@ -100,10 +100,10 @@ func printable(s string) bool {
 	return true
 }
 
-// old reports whether YAML 1.1 reads s as a boolean or as a number in base 60.
+// old reports whether YAML 1.1 reads s as a boolean, as a merge key, or as a number in base 60.
 func old(s string) bool {
 	switch strings.ToLower(s) {
-	case "y", "n", "yes", "no", "on", "off":
+	case "y", "n", "yes", "no", "on", "off", "<<":
 		return true
 	}
 	return s != "" && strings.Contains(s, ":") && strings.Trim(s, "0123456789_:.+-") == ""

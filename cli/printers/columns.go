@@ -98,6 +98,9 @@ func Cell(object kind.Object, c *metav1.PrintColumn, now time.Time) string {
 		return f(object, now)
 	}
 	v, fd := at(object.ProtoReflect(), strings.Split(c.GetPath(), "."))
+	if fd == nil && c.GetAbsent() != "" {
+		return c.GetAbsent()
+	}
 	switch c.GetFormat() {
 	case metav1.ColumnFormat_COLUMN_FORMAT_AGE:
 		return age(timestamp(v, fd), now)
@@ -118,10 +121,14 @@ func Cell(object kind.Object, c *metav1.PrintColumn, now time.Time) string {
 	if fd == nil {
 		return none
 	}
-	if s := text(v, fd); s != "" {
-		return s
+	s := text(v, fd)
+	switch {
+	case s == "":
+		return none
+	case c.GetFormat() == metav1.ColumnFormat_COLUMN_FORMAT_BOOL:
+		return strings.ToUpper(s[:1]) + s[1:]
 	}
-	return none
+	return s
 }
 
 // whole holds the formats that read the whole object.
@@ -143,6 +150,9 @@ var whole = map[metav1.ColumnFormat]func(kind.Object, time.Time) string{
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_SOURCE:        eventSource,
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN:    eventFirstSeen,
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_COUNT:         eventCount,
+	metav1.ColumnFormat_COLUMN_FORMAT_JOB_STATUS:          jobStatus,
+	metav1.ColumnFormat_COLUMN_FORMAT_JOB_COMPLETIONS:     jobCompletions,
+	metav1.ColumnFormat_COLUMN_FORMAT_JOB_DURATION:        jobDuration,
 }
 
 // at follows a path of JSON names; a nil descriptor means that nothing is there.

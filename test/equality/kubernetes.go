@@ -49,11 +49,13 @@ func kubernetesProtos(ctx context.Context) (resolver, error) {
 	}
 	var paths []string
 	for m, dir := range dirs {
-		found, err := filepath.Glob(filepath.Join(dir, "*", "v1", "generated.proto"))
+		found, err := filepath.Glob(filepath.Join(dir, "*", "v[12]", "generated.proto"))
 		if err != nil {
 			return resolver{}, err
 		}
-		for _, shared := range []string{"apis/meta/v1", "api/resource", "util/intstr"} {
+		// Jobs have parts of a group that is not stable yet.
+		found = append(found, filepath.Join(dir, "scheduling", "v1alpha3", "generated.proto"))
+		for _, shared := range []string{"apis/meta/v1", "api/resource", "util/intstr", "runtime"} {
 			found = append(found, filepath.Join(dir, "pkg", shared, "generated.proto"))
 		}
 		for _, f := range found {

@@ -25,6 +25,7 @@ the same types and the same names in JSON as the Kubernetes type it stands for (
 manifest that Kubernetes takes is read here without loss. This page says what is *acted on*.
 
 - A kind that is not listed does not exist yet: applying it fails, and says so.
+- A kind that nothing acts on yet is stored, checked and served all the same; writing one gives a warning.
 - Every field of a listed kind is stored and served. Fields that nothing acts on are in its table; setting one
   gives a warning when the object is written, never silence.
 - Defaults, validation and what may not change are Kubernetes', for all fields, whether acted on or not.
@@ -69,6 +70,10 @@ func page() []byte {
 
 func section(b *bytes.Buffer, k *kind.Kind) {
 	fmt.Fprintf(b, "## %s\n\n", k.Name())
+	if g := idle(k); g != nil {
+		fmt.Fprintf(b, "Nothing acts on this kind yet: %s.\n\n", g.Why)
+		return
+	}
 	gaps := gapsOf(k)
 	if template := templateOf(k); template != "" {
 		fmt.Fprintf(b, "Below `%s` it is as for a [Pod](#pod).", template)
@@ -132,6 +137,16 @@ func gapsOf(k *kind.Kind) []located {
 	return out
 }
 
+// idle is the gap of a kind that nothing acts on at all; nil when something does.
+func idle(k *kind.Kind) *strategy.Gap {
+	for _, g := range strategy.Unsupported() {
+		if g.Message == k.Message && g.Field == "" {
+			return &g
+		}
+	}
+	return nil
+}
+
 // templateOf is where a kind has a pod template; empty when it has none.
 func templateOf(k *kind.Kind) string {
 	at := ""
@@ -154,7 +169,9 @@ func messages(b *bytes.Buffer) {
 	b.WriteString("## Every field, message by message\n\nStruck out is what nothing acts on yet.\n\n| message | fields |\n|---|---|\n")
 	gaps := map[protoreflect.FullName]bool{}
 	for _, g := range strategy.Unsupported() {
-		gaps[g.Message.Append(g.Field)] = g.Partly == nil
+		if g.Field != "" {
+			gaps[g.Message.Append(g.Field)] = g.Partly == nil
+		}
 	}
 	seen := map[protoreflect.FullName]bool{}
 	for _, k := range kind.All() {
@@ -272,6 +289,8 @@ func missing() []string {
 func count(k *kind.Kind) string {
 	n := len(gapsOf(k))
 	switch {
+	case idle(k) != nil:
+		return "**all: stored and checked only**"
 	case templateOf(k) != "" && n == 0:
 		return "those of a pod"
 	case n == 0:

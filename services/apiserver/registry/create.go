@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"kaji.dev/kaji/apierror"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
@@ -38,8 +40,16 @@ func (r *resource) create(ctx context.Context, o kind.Object, opts *metav1.Creat
 	}
 	r.begin(o)
 	generated := m.Name == "" && m.GenerateName != ""
+	var sent kind.Object
+	if generated {
+		sent = clone(o)
+	}
 	for try := 1; ; try++ {
 		if generated {
+			// What the last try filled in may hold its name.
+			proto.Reset(o)
+			proto.Merge(o, sent)
+			m = kind.Metadata(o)
 			m.Name = generateName(m.GenerateName)
 		}
 		res, err = r.createOnce(ctx, o, opts.GetFieldManager(), dry)

@@ -74,6 +74,12 @@ func For(k *kind.Kind) Strategy {
 		return assemble(k, deploymentRules())
 	case "kaji.apps.v1.ReplicaSet":
 		return assemble(k, replicaSetRules())
+	case "kaji.batch.v1.Job":
+		return assemble(k, jobRules())
+	case "kaji.batch.v1.CronJob":
+		return assemble(k, cronJobRules())
+	case "kaji.policy.v1.PodDisruptionBudget":
+		return assemble(k, podDisruptionBudgetRules())
 	case "kaji.coordination.v1.Lease":
 		return assemble(k, leaseRules())
 	case "kaji.node.v1.RuntimeClass":

@@ -8,7 +8,8 @@ import (
 
 // Gap is a field that is stored and served but that nothing in Kaji acts on yet.
 type Gap struct {
-	// Message and Field name it, as in the proto file. It counts wherever the message appears.
+	// Message and Field name it, as in the proto file. It counts wherever the message appears. Without a Field, the
+	// message is a kind, and nothing acts on it at all.
 	Message protoreflect.FullName
 	Field   protoreflect.Name
 	// Why says what does not happen.
@@ -75,7 +76,7 @@ func Unsupported() []Gap {
 	} {
 		gaps = append(gaps, Gap{core + "VolumeSource", remote, noVolume, nil, nil})
 	}
-	return gaps
+	return append(gaps, idleKinds()...)
 }
 
 func limitsStorage(m protoreflect.Message) bool {

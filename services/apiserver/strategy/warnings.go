@@ -13,6 +13,8 @@ import (
 // scan is what looking for gaps in messages of one type takes: the fields to report, and the fields that lead to
 // messages with such fields. Everything else is never looked at.
 type scan struct {
+	// idle is set for a kind that nothing acts on at all.
+	idle  *Gap
 	steps []step
 }
 
@@ -41,7 +43,7 @@ var scans = sync.OnceValue(func() map[protoreflect.FullName]*scan {
 		if s, ok := made[m.FullName()]; ok {
 			return s
 		}
-		s := &scan{}
+		s := &scan{idle: gaps[m.FullName()][""]}
 		made[m.FullName()] = s
 		for i := range m.Fields().Len() {
 			fd := m.Fields().Get(i)
@@ -76,12 +78,16 @@ func unsupportedOf(message protoreflect.FullName) *scan {
 	return &scan{}
 }
 
-// warnings names every set field that nothing acts on, in the order of the proto file.
+// warnings says so when nothing acts on the kind, and names every set field that nothing acts on, in the order of the
+// proto file.
 func (s *scan) warnings(obj kind.Object) []string {
-	if len(s.steps) == 0 {
-		return nil
-	}
 	var out []string
+	if s.idle != nil {
+		out = append(out, fmt.Sprintf("nothing acts on a %s yet: %s", kind.Of(obj).Name(), s.idle.Why))
+	}
+	if len(s.steps) == 0 {
+		return out
+	}
 	s.walk(obj.ProtoReflect(), "", func(path string, g *Gap) { out = append(out, path+": "+g.Why) })
 	return out
 }

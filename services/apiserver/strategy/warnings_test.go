@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"kaji.dev/kaji/kind"
 )
 
 func TestWarnings(t *testing.T) {
@@ -60,15 +62,31 @@ func TestUnsupportedNamesFields(t *testing.T) {
 			t.Errorf("%s: %v", g.Message, err)
 			continue
 		}
-		if d.(protoreflect.MessageDescriptor).Fields().ByName(g.Field) == nil {
+		if g.Field == "" {
+			if kind.ByMessage(g.Message) == nil {
+				t.Errorf("%s is no kind", g.Message)
+			}
+		} else if d.(protoreflect.MessageDescriptor).Fields().ByName(g.Field) == nil {
 			t.Errorf("%s has no field %s", g.Message, g.Field)
 		}
 		if g.Why == "" {
 			t.Errorf("%s.%s has no reason", g.Message, g.Field)
 		}
-		if seen[g.Message.Append(g.Field)] {
+		name := g.Message + "." + protoreflect.FullName(g.Field)
+		if seen[name] {
 			t.Errorf("%s.%s is listed twice", g.Message, g.Field)
 		}
-		seen[g.Message.Append(g.Field)] = true
+		seen[name] = true
+	}
+}
+
+// TestIdleKindsWarn expects an object of each kind that nothing acts on to say so, first.
+func TestIdleKindsWarn(t *testing.T) {
+	for _, g := range idleKinds() {
+		k := kind.ByMessage(g.Message)
+		got := For(k).Warnings(k.New())
+		if len(got) == 0 || got[0] != "nothing acts on a "+k.Name()+" yet: "+g.Why {
+			t.Errorf("%s: %q", k, got)
+		}
 	}
 }

@@ -26,25 +26,32 @@ func validateWorkloadSelector(s *metav1.LabelSelector, t *corev1.PodTemplateSpec
 	return errs
 }
 
-// validateTemplate checks the pods that a workload makes for ever: they restart, and have no deadline.
-func validateTemplate(t *corev1.PodTemplateSpec, replicas int32, path *field.Path) field.ErrorList {
-	if t == nil {
-		return field.ErrorList{field.Required(path, "")}
-	}
+// validatePodTemplate checks what pods are made from, whatever makes them.
+func validatePodTemplate(t *corev1.PodTemplateSpec, path *field.Path) field.ErrorList {
 	m := path.Child("metadata")
 	errs := validateLabels(t.GetMetadata().GetLabels(), m.Child("labels"))
 	errs = append(errs, validateAnnotations(t.GetMetadata().GetAnnotations(), m.Child("annotations"))...)
 	errs = append(errs, validateFinalizers(t.GetMetadata().GetFinalizers(), m.Child("finalizers"))...)
 	spec := path.Child("spec")
-	errs = append(errs, validatePodSpec(t.Spec, spec)...)
+	errs = append(errs, validatePodSpec(t.GetSpec(), spec)...)
+	if len(t.GetSpec().GetEphemeralContainers()) > 0 {
+		errs = append(errs, field.Forbidden(spec.Child("ephemeralContainers"), "ephemeral containers not allowed in pod template"))
+	}
+	return errs
+}
+
+// validateTemplate checks the pods that a workload makes for ever: they restart, and have no deadline.
+func validateTemplate(t *corev1.PodTemplateSpec, replicas int32, path *field.Path) field.ErrorList {
+	if t == nil {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	spec := path.Child("spec")
+	errs := validatePodTemplate(t, path)
 	if p := t.GetSpec().GetRestartPolicy(); p != "" && p != "Always" {
 		errs = append(errs, field.NotSupported(spec.Child("restartPolicy"), p, []string{"Always"}))
 	}
 	if t.GetSpec().GetActiveDeadlineSeconds() != 0 {
 		errs = append(errs, field.Forbidden(spec.Child("activeDeadlineSeconds"), "activeDeadlineSeconds in a workload that keeps its pods running is not supported"))
-	}
-	if len(t.GetSpec().GetEphemeralContainers()) > 0 {
-		errs = append(errs, field.Forbidden(spec.Child("ephemeralContainers"), "ephemeral containers not allowed in pod template"))
 	}
 	if replicas > 1 {
 		for i, v := range t.GetSpec().GetVolumes() {

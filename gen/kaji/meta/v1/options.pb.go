@@ -77,6 +77,14 @@ const (
 	ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN ColumnFormat = 22
 	// How often an event was seen; one that does not say was seen once.
 	ColumnFormat_COLUMN_FORMAT_EVENT_COUNT ColumnFormat = 23
+	// True or False.
+	ColumnFormat_COLUMN_FORMAT_BOOL ColumnFormat = 24
+	// Complete, Failed, Running and the like of a job.
+	ColumnFormat_COLUMN_FORMAT_JOB_STATUS ColumnFormat = 25
+	// succeeded/wanted pods of a job.
+	ColumnFormat_COLUMN_FORMAT_JOB_COMPLETIONS ColumnFormat = 26
+	// How long a job ran, or has been running.
+	ColumnFormat_COLUMN_FORMAT_JOB_DURATION ColumnFormat = 27
 )
 
 // Enum value maps for ColumnFormat.
@@ -106,6 +114,10 @@ var (
 		21: "COLUMN_FORMAT_EVENT_SOURCE",
 		22: "COLUMN_FORMAT_EVENT_FIRST_SEEN",
 		23: "COLUMN_FORMAT_EVENT_COUNT",
+		24: "COLUMN_FORMAT_BOOL",
+		25: "COLUMN_FORMAT_JOB_STATUS",
+		26: "COLUMN_FORMAT_JOB_COMPLETIONS",
+		27: "COLUMN_FORMAT_JOB_DURATION",
 	}
 	ColumnFormat_value = map[string]int32{
 		"COLUMN_FORMAT_UNSPECIFIED":         0,
@@ -132,6 +144,10 @@ var (
 		"COLUMN_FORMAT_EVENT_SOURCE":        21,
 		"COLUMN_FORMAT_EVENT_FIRST_SEEN":    22,
 		"COLUMN_FORMAT_EVENT_COUNT":         23,
+		"COLUMN_FORMAT_BOOL":                24,
+		"COLUMN_FORMAT_JOB_STATUS":          25,
+		"COLUMN_FORMAT_JOB_COMPLETIONS":     26,
+		"COLUMN_FORMAT_JOB_DURATION":        27,
 	}
 )
 
@@ -446,7 +462,9 @@ type PrintColumn struct {
 	// How the value becomes text.
 	Format ColumnFormat `protobuf:"varint,3,opt,name=format,proto3,enum=kaji.meta.v1.ColumnFormat" json:"format,omitempty"`
 	// True when the column is shown for `-o wide` only.
-	Wide          bool `protobuf:"varint,4,opt,name=wide,proto3" json:"wide,omitempty"`
+	Wide bool `protobuf:"varint,4,opt,name=wide,proto3" json:"wide,omitempty"`
+	// What is shown when there is no value; <none> when empty.
+	Absent        string `protobuf:"bytes,5,opt,name=absent,proto3" json:"absent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -507,6 +525,13 @@ func (x *PrintColumn) GetWide() bool {
 		return x.Wide
 	}
 	return false
+}
+
+func (x *PrintColumn) GetAbsent() string {
+	if x != nil {
+		return x.Absent
+	}
+	return ""
 }
 
 // MethodOptions describes one method of a kind's service.
@@ -739,12 +764,13 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\thas_scale\x18\t \x01(\bR\bhasScale\x123\n" +
 	"\acolumns\x18\n" +
 	" \x03(\v2\x19.kaji.meta.v1.PrintColumnR\acolumns\x12+\n" +
-	"\x11selectable_fields\x18\v \x03(\tR\x10selectableFields\"}\n" +
+	"\x11selectable_fields\x18\v \x03(\tR\x10selectableFields\"\x95\x01\n" +
 	"\vPrintColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x122\n" +
 	"\x06format\x18\x03 \x01(\x0e2\x1a.kaji.meta.v1.ColumnFormatR\x06format\x12\x12\n" +
-	"\x04wide\x18\x04 \x01(\bR\x04wide\"Y\n" +
+	"\x04wide\x18\x04 \x01(\bR\x04wide\x12\x16\n" +
+	"\x06absent\x18\x05 \x01(\tR\x06absent\"Y\n" +
 	"\rMethodOptions\x12&\n" +
 	"\x04verb\x18\x01 \x01(\x0e2\x12.kaji.meta.v1.VerbR\x04verb\x12 \n" +
 	"\vsubresource\x18\x02 \x01(\tR\vsubresource\"\x85\x02\n" +
@@ -756,7 +782,7 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\rlist_map_keys\x18\x05 \x03(\tR\vlistMapKeys\x12\x16\n" +
 	"\x06atomic\x18\x06 \x01(\bR\x06atomic\x12\x1d\n" +
 	"\n" +
-	"micro_time\x18\a \x01(\bR\tmicroTime*\x90\x06\n" +
+	"micro_time\x18\a \x01(\bR\tmicroTime*\x89\a\n" +
 	"\fColumnFormat\x12\x1d\n" +
 	"\x19COLUMN_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11COLUMN_FORMAT_AGE\x10\x01\x12\x19\n" +
@@ -782,7 +808,11 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\x1eCOLUMN_FORMAT_NODE_EXTERNAL_IP\x10\x14\x12\x1e\n" +
 	"\x1aCOLUMN_FORMAT_EVENT_SOURCE\x10\x15\x12\"\n" +
 	"\x1eCOLUMN_FORMAT_EVENT_FIRST_SEEN\x10\x16\x12\x1d\n" +
-	"\x19COLUMN_FORMAT_EVENT_COUNT\x10\x17*\xb8\x01\n" +
+	"\x19COLUMN_FORMAT_EVENT_COUNT\x10\x17\x12\x16\n" +
+	"\x12COLUMN_FORMAT_BOOL\x10\x18\x12\x1c\n" +
+	"\x18COLUMN_FORMAT_JOB_STATUS\x10\x19\x12!\n" +
+	"\x1dCOLUMN_FORMAT_JOB_COMPLETIONS\x10\x1a\x12\x1e\n" +
+	"\x1aCOLUMN_FORMAT_JOB_DURATION\x10\x1b*\xb8\x01\n" +
 	"\x04Verb\x12\x14\n" +
 	"\x10VERB_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVERB_GET\x10\x01\x12\r\n" +
