@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/proto"
 
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
@@ -21,43 +20,96 @@ import (
 // managed by both.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-const fieldManager = "kaji"
+// Field managers: who, by the server's record, has set which fields.
+const (
+	fieldManager       = "kaji"
+	clientSideManager  = "kaji-client-side-apply"
+	serverSideManager  = "kaji-apply"
+	kubectlsOldManager = "kubectl-client-side-apply"
+)
 
 type applyCommand struct {
 	*session
 	selection
 	output
-	dryRun dryRun
+	dryRun  dryRun
+	manager string
+	// serverSide lets the server merge, force takes over fields of other managers there.
+	serverSide, force bool
+	pruning
 }
 
 func newApply(s *session) *cobra.Command {
 	a := &applyCommand{session: s}
 	c := &cobra.Command{
-		Use:   "apply -f (FILE | FOLDER | -)",
+		Use:   "apply (-f (FILE | FOLDER | -) | -k FOLDER)",
 		Short: "Make objects be as manifests declare them",
 		Long: `Make objects be as manifests declare them. An object that does not exist is created. One that exists is changed
 where the manifest differs from the one applied before; fields that the manifest never named stay as others have set them.
 
 What was declared last is kept in the annotation kubectl.kubernetes.io/last-applied-configuration, as kubectl does, so
 that a field that a manifest no longer names goes. Lists of named things (containers, env, ports, volumes) are merged by
-name; other lists are replaced. Each object is reported as created, configured or unchanged.`,
+name; other lists are replaced. Each object is reported as created, configured or unchanged.
+
+With --server-side the server merges, and keeps the record of who set which field. A field that another manager has set
+to another value is a conflict; --force-conflicts takes it over. What was applied without --server-side until now is taken
+over with the first apply.
+
+--prune also deletes what was applied before and is in the manifests no more: of what -l selects, or with --all of all
+that was ever applied, in the namespaces that the manifests name. Try it with --dry-run=server first. With -l, only
+manifests that it selects are applied.`,
 		Example: `  kaji apply -f examples/web.yaml
   kaji apply -f manifests/ -R
+  kaji apply -k overlays/prod
   kaji apply -f web.yaml --dry-run=server
+  kaji apply -f web.yaml --server-side
+  kaji apply -f shop/ --prune -l app=shop
   cat web.yaml | kaji apply -f -`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.run(c) },
 	}
-	a.bindFiles(c, "file, folder or - with manifests")
-	_ = c.MarkFlagRequired("filename")
+	a.bindManifests(c, "file, folder or - with manifests")
 	a.dryRun.bind(c)
 	a.output.bind(c, "yaml", "json", "name", "jsonpath=…")
+	a.bindServerSide(c)
+	a.pruning.bind(c)
+	c.Flags().StringVarP(&a.label, "selector", "l", "", "apply, and prune, only what these labels select")
+	c.AddCommand(newViewLastApplied(s), newSetLastApplied(s), newEditLastApplied(s))
 	return c
+}
+
+func (a *applyCommand) bindServerSide(c *cobra.Command) {
+	f := c.Flags()
+	f.BoolVar(&a.serverSide, "server-side", false, "let the server merge, by its record of who set which field")
+	f.BoolVar(&a.force, "force-conflicts", false, "with --server-side: take over fields that others have set")
+	f.StringVar(&a.manager, "field-manager", "", "who applies, in the record of the server; "+serverSideManager+" or "+clientSideManager+" when not given")
+}
+
+// checkServerSide refuses flags that do not fit, and says who applies.
+func (a *applyCommand) checkServerSide(c *cobra.Command) error {
+	switch {
+	case a.force && !a.serverSide:
+		return usage(c, "--force-conflicts needs --server-side")
+	case a.serverSide && a.dryRun == "client":
+		return usage(c, "--server-side is worked out by the server: try it with --dry-run=server")
+	}
+	if a.manager == "" {
+		a.manager = clientSideManager
+		if a.serverSide {
+			a.manager = serverSideManager
+		}
+	}
+	return nil
 }
 
 func (a *applyCommand) run(c *cobra.Command) error {
 	if err := errors.Join(a.check(c), a.dryRun.check(c)); err != nil {
 		return err
+	}
+	for _, check := range []func(*cobra.Command) error{a.needManifests, a.checkServerSide, a.checkPruning} {
+		if err := check(c); err != nil {
+			return err
+		}
 	}
 	conn, err := a.connect()
 	if err != nil {
@@ -65,6 +117,9 @@ func (a *applyCommand) run(c *cobra.Command) error {
 	}
 	targets, err := a.targets(a.session, c, nil)
 	if err != nil {
+		return err
+	}
+	if targets, err = a.selected(targets); err != nil {
 		return err
 	}
 	var errs []error
@@ -83,6 +138,9 @@ func (a *applyCommand) run(c *cobra.Command) error {
 	if a.format != "" && len(objects) > 0 {
 		errs = append(errs, a.write(a.Out, objects, len(targets) > 1))
 	}
+	if a.prune {
+		errs = append(errs, a.pruneAll(c.Context(), conn, targets, len(errs) > 0))
+	}
 	return errors.Join(errs...)
 }
 
@@ -99,6 +157,9 @@ func (a *applyCommand) apply(ctx context.Context, conn *client.Client, t target)
 	r := client.ForKind(conn, t.kind)
 	if t.name == "" {
 		return nil, "", errors.New("metadata.name is required: what has only a generateName is created with `kaji create -f`")
+	}
+	if a.serverSide {
+		return a.applyThere(ctx, r, t)
 	}
 	modified, err := declared(t)
 	if err != nil {
@@ -132,7 +193,7 @@ func (a *applyCommand) apply(ctx context.Context, conn *client.Client, t target)
 		}
 		o, err := r.PatchWith(ctx, &metav1.PatchRequest{
 			Namespace: t.namespace, Name: t.name, Type: metav1.PatchType_PATCH_TYPE_MERGE, Patch: patch,
-			Options: &metav1.PatchOptions{DryRun: a.dryRun.server(), FieldManager: fieldManager},
+			Options: &metav1.PatchOptions{DryRun: a.dryRun.server(), FieldManager: a.manager},
 		})
 		if apierror.IsConflict(err) && try < tries {
 			if err := pause(ctx, try); err != nil {
@@ -156,101 +217,5 @@ func (a *applyCommand) create(ctx context.Context, r *client.Resource[kind.Objec
 	if err != nil || a.dryRun == "client" {
 		return o, err
 	}
-	return r.CreateWith(ctx, o, &metav1.CreateOptions{DryRun: a.dryRun.server(), FieldManager: fieldManager})
-}
-
-// serverFields are set by the server alone; what a manifest, exported from a cluster, says of them is no declaration.
-var serverFields = []string{"uid", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"}
-
-// declared is the manifest of a target as an object, with its namespace and with itself as annotation.
-func declared(t target) (merge.Object, error) {
-	var o merge.Object
-	if err := json.Unmarshal(t.doc.JSON, &o); err != nil {
-		return nil, err
-	}
-	meta, _ := o["metadata"].(merge.Object)
-	if meta == nil {
-		meta = merge.Object{}
-		o["metadata"] = meta
-	}
-	for _, f := range serverFields {
-		delete(meta, f)
-	}
-	if t.namespace != "" {
-		meta["namespace"] = t.namespace
-	} else {
-		delete(meta, "namespace")
-	}
-	if t.kind.Options.GetHasStatus() {
-		delete(o, "status")
-	}
-	annotations, _ := meta["annotations"].(merge.Object)
-	if annotations == nil {
-		annotations = merge.Object{}
-	}
-	delete(annotations, lastApplied)
-	meta["annotations"] = annotations
-	// A resourceVersion makes the apply conditional once; it is not part of what was declared.
-	version, conditional := meta["resourceVersion"]
-	delete(meta, "resourceVersion")
-	text, err := json.Marshal(o)
-	if err != nil {
-		return nil, err
-	}
-	annotations[lastApplied] = string(text) + "\n"
-	if conditional {
-		meta["resourceVersion"] = version
-	}
-	return o, nil
-}
-
-// patch is the JSON merge patch that makes live what is declared; nil when it already is. It names the
-// revision it was made for, since it replaces lists whole.
-func (a *applyCommand) patch(t target, modified merge.Object, live kind.Object) ([]byte, error) {
-	liveJSON, err := manifest.ToJSON(live)
-	if err != nil {
-		return nil, err
-	}
-	var current, original merge.Object
-	if err := json.Unmarshal(liveJSON, &current); err != nil {
-		return nil, err
-	}
-	if text, ok := live.GetMetadata().GetAnnotations()[lastApplied]; !ok {
-		fmt.Fprintf(a.Err, "Warning: %s was not made by apply; what its manifest no longer says cannot be removed this once\n", t)
-	} else if err := json.Unmarshal([]byte(text), &original); err != nil {
-		return nil, fmt.Errorf("annotation %s of %s is not JSON: %w", lastApplied, t, err)
-	}
-	merged := merge.ThreeWay(live.ProtoReflect().Descriptor(), original, modified, current)
-	mergedJSON, err := json.Marshal(merged)
-	if err != nil {
-		return nil, err
-	}
-	// Through the messages and back, so that an empty map and none, or two ways to write a quantity, are the same.
-	o, err := manifest.FromJSON(t.kind, mergedJSON, true)
-	if err != nil {
-		return nil, err
-	}
-	if proto.Equal(o, live) {
-		return nil, nil
-	}
-	if mergedJSON, err = manifest.ToJSON(o); err != nil {
-		return nil, err
-	}
-	var want merge.Object
-	if err := json.Unmarshal(mergedJSON, &want); err != nil {
-		return nil, err
-	}
-	patch := merge.Patch(current, want)
-	if len(patch) == 0 {
-		return nil, nil
-	}
-	meta, _ := patch["metadata"].(merge.Object)
-	if meta == nil {
-		meta = merge.Object{}
-		patch["metadata"] = meta
-	}
-	if _, ok := meta["resourceVersion"]; !ok {
-		meta["resourceVersion"] = live.GetMetadata().GetResourceVersion()
-	}
-	return json.Marshal(patch)
+	return r.CreateWith(ctx, o, &metav1.CreateOptions{DryRun: a.dryRun.server(), FieldManager: a.manager})
 }

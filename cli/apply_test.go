@@ -153,7 +153,7 @@ func TestApplyReportsAllThatIsWrong(t *testing.T) {
 	s.fails([]string{`bad.yaml:4: spec.containerz: unknown field; did you mean "containers"?`, "bad.yaml:8: data: must be an object, not a number"}, "apply", "-f", bad)
 	s.fails([]string{"there is no file or folder /none.yaml"}, "apply", "-f", "/none.yaml")
 	s.fails([]string{`in namespace "shop", but --namespace says "other"`}, "apply", "-n", "other", "-f", write(t, "ns.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n"))
-	s.fails([]string{"filename"}, "apply")
+	s.fails([]string{"give manifests with -f"}, "apply")
 	s.fails([]string{"unknown output \"wide\""}, "apply", "-f", bad, "-o", "wide")
 	// One object that is refused does not keep the others from being applied.
 	api.Intercept(func(_ context.Context, c fake.Call) error {

@@ -22,7 +22,7 @@ type createCommand struct {
 func newCreate(s *session) *cobra.Command {
 	cr := &createCommand{session: s}
 	c := &cobra.Command{
-		Use:   "create -f (FILE | FOLDER | -)",
+		Use:   "create (-f (FILE | FOLDER | -) | -k FOLDER)",
 		Short: "Create objects from manifests, or by flags",
 		Long: `Create objects from manifests. One that exists already is an error; "kaji apply" changes it.
 The commands below make one object each without a manifest; --dry-run=client -o yaml shows what they would make.`,
@@ -38,13 +38,13 @@ The commands below make one object each without a manifest; --dry-run=client -o 
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			if len(cr.files) == 0 {
-				return usage(c, "what? give manifests with -f")
+			if err := cr.needManifests(c); err != nil {
+				return err
 			}
 			return cr.run(c)
 		},
 	}
-	cr.bindFiles(c, "file, folder or - with manifests")
+	cr.bindManifests(c, "file, folder or - with manifests")
 	cr.dryRun.bind(c)
 	cr.output.bind(c, "yaml", "json", "name", "jsonpath=…")
 	c.AddCommand(newCreateNamespace(s), newCreateDeployment(s), newCreateConfigMap(s), newCreateSecret(s), newCreateServiceAccount(s), newCreateService(s))

@@ -32,7 +32,7 @@ type deleteCommand struct {
 func newDelete(s *session) *cobra.Command {
 	d := &deleteCommand{session: s}
 	c := &cobra.Command{
-		Use:   "delete (KIND NAME… | KIND/NAME… | KIND -l SELECTOR | KIND --all | -f FILE)",
+		Use:   "delete (KIND NAME… | KIND/NAME… | KIND -l SELECTOR | KIND --all | -f FILE | -k FOLDER)",
 		Short: "Delete objects, and wait until they are gone",
 		Long: `Delete objects, and wait until they are gone, and with a Deployment or ReplicaSet its pods. What the deletion of
 other things takes along, such as all that is in a namespace, is gone before they are.
@@ -45,7 +45,7 @@ other things takes along, such as all that is in a namespace, is gone before the
 		ValidArgsFunction: s.completeResources(),
 		RunE:              func(c *cobra.Command, args []string) error { return d.run(c, args) },
 	}
-	d.bindFiles(c, "file, folder or - with the objects to delete")
+	d.bindManifests(c, "file, folder or - with the objects to delete")
 	d.bindSelectors(c)
 	d.dryRun.bind(c)
 	f := c.Flags()
@@ -88,7 +88,7 @@ func (d *deleteCommand) check(c *cobra.Command, args []string) error {
 	if d.format != "" && d.format != "name" {
 		return usage(c, "the output of delete is name, not %q", d.format)
 	}
-	if len(args) == 1 && !strings.Contains(args[0], "/") && !d.byCriteria() && len(d.files) == 0 {
+	if len(args) == 1 && !strings.Contains(args[0], "/") && !d.byCriteria() && len(d.files) == 0 && d.kustomization == "" {
 		return usage(c, "delete which %s? give names, -l SELECTOR or --all", args[0])
 	}
 	if d.all && (d.label != "" || d.field != "") {

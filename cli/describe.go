@@ -18,7 +18,7 @@ func newDescribe(s *session) *cobra.Command {
 	var sel selection
 	var events bool
 	c := &cobra.Command{
-		Use:   "describe (KIND [NAME…] | KIND/NAME… | KIND -l SELECTOR | -f FILE)",
+		Use:   "describe (KIND [NAME…] | KIND/NAME… | KIND -l SELECTOR | -f FILE | -k FOLDER)",
 		Short: "Show an object with what belongs to it, and its events",
 		Long: `Show an object with what belongs to it, and its events: containers and volumes of a pod, what runs on a node and what
 it asks for, the replica sets of a deployment. Values of secrets are never shown.`,
@@ -47,7 +47,7 @@ it asks for, the replica sets of a deployment. Values of secrets are never shown
 			return errors.Join(errs...)
 		},
 	}
-	sel.bindFiles(c, "file, folder or - with the objects")
+	sel.bindManifests(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
 	c.Flags().BoolVarP(&sel.allNamespaces, "all-namespaces", "A", false, "in all namespaces")
 	c.Flags().BoolVar(&events, "show-events", true, "show events too")

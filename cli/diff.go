@@ -22,7 +22,7 @@ func newDiff(s *session) *cobra.Command {
 	// The server works out what apply would make, and stores nothing.
 	a := &applyCommand{session: s, dryRun: "server"}
 	c := &cobra.Command{
-		Use:   "diff -f (FILE | FOLDER | -)",
+		Use:   "diff (-f (FILE | FOLDER | -) | -k FOLDER)",
 		Short: "Show what apply would change",
 		Long: `Show what apply would change: the server is asked to apply without storing anything, and its answer is compared with what
 there is. The exit status is 0 without a difference, 1 with one, 2 when something failed. Values of secrets are not shown.`,
@@ -30,12 +30,15 @@ there is. The exit status is 0 without a difference, 1 with one, 2 when somethin
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runDiff(c, a) },
 	}
-	a.bindFiles(c, "file, folder or - with manifests")
-	_ = c.MarkFlagRequired("filename")
+	a.bindManifests(c, "file, folder or - with manifests")
+	a.bindServerSide(c)
 	return c
 }
 
 func runDiff(c *cobra.Command, a *applyCommand) error {
+	if err := errors.Join(a.needManifests(c), a.checkServerSide(c)); err != nil {
+		return &failure{statusDiffFailed, err}
+	}
 	conn, err := a.connect()
 	if err != nil {
 		return &failure{statusDiffFailed, err}

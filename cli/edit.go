@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kaji.dev/kaji/client"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/manifest"
 )
@@ -57,6 +58,11 @@ func edit(c *cobra.Command, s *session, conn *client.Client, t target) error {
 	if err != nil {
 		return err
 	}
+	return editText(c, s, t, original, func(after []byte) error { return put(c, conn, t, o, after) })
+}
+
+// editText opens a text in the editor until save takes it, or it comes back as it was.
+func editText(c *cobra.Command, s *session, t target, original []byte, save func([]byte) error) error {
 	text, problem := original, error(nil)
 	for {
 		after, err := openEditor(c, t, problem, text)
@@ -71,7 +77,7 @@ func edit(c *cobra.Command, s *session, conn *client.Client, t target) error {
 			fmt.Fprintf(s.Err, "Edit of %s cancelled: nothing changed\n", t)
 			return nil
 		}
-		if problem = put(c, conn, t, o, after); problem == nil {
+		if problem = save(after); problem == nil {
 			fmt.Fprintf(s.Out, "%s edited\n", t)
 			return nil
 		}
@@ -93,7 +99,7 @@ func put(c *cobra.Command, conn *client.Client, t target, old kind.Object, text 
 		return errors.New("name and namespace cannot be edited")
 	}
 	m.ManagedFields = old.GetMetadata().GetManagedFields()
-	_, err = client.ForKind(conn, t.kind).Update(c.Context(), docs[0].Object)
+	_, err = client.ForKind(conn, t.kind).UpdateWith(c.Context(), docs[0].Object, &metav1.UpdateOptions{FieldManager: fieldManager})
 	return err
 }
 

@@ -32,7 +32,7 @@ type getCommand struct {
 func newGet(s *session) *cobra.Command {
 	g := &getCommand{session: s}
 	c := &cobra.Command{
-		Use:   "get (KIND[,KIND…] [NAME…] | KIND/NAME… | -f FILE)",
+		Use:   "get (KIND[,KIND…] [NAME…] | KIND/NAME… | -f FILE | -k FOLDER)",
 		Short: "Show objects",
 		Long:  "Show objects: all of a kind, or some by name, label or field. `all` stands for the kinds people look at most, and -o wide shows more columns.",
 		Example: `  kaji get pods
@@ -45,7 +45,7 @@ func newGet(s *session) *cobra.Command {
 		ValidArgsFunction: s.completeResources(),
 		RunE:              func(c *cobra.Command, args []string) error { return g.run(c, args) },
 	}
-	g.bindFiles(c, "file, folder or - with the objects to look up")
+	g.bindManifests(c, "file, folder or - with the objects to look up")
 	g.bindSelectors(c)
 	g.output.bind(c, "wide", "yaml", "json", "name", "jsonpath=…", "custom-columns=…")
 	f := c.Flags()

@@ -9,6 +9,7 @@ import (
 
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 )
 
@@ -39,7 +40,7 @@ func update(ctx context.Context, c *client.Client, t target, change func(kind.Ob
 		if err != nil || !changed {
 			return have, err
 		}
-		out, err := client.ForKind(c, t.kind).Update(ctx, o)
+		out, err := client.ForKind(c, t.kind).UpdateWith(ctx, o, &metav1.UpdateOptions{FieldManager: fieldManager})
 		if !apierror.IsConflict(err) || try == maxTries {
 			return out, err
 		}

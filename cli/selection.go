@@ -22,6 +22,7 @@ import (
 type selection struct {
 	files         []string
 	recursive     bool
+	kustomization string
 	label         string
 	field         string
 	allNamespaces bool
@@ -48,6 +49,23 @@ func (sel *selection) bindFiles(c *cobra.Command, what string) {
 	c.Flags().StringSliceVarP(&sel.files, "filename", "f", nil, what)
 	c.Flags().BoolVarP(&sel.recursive, "recursive", "R", false, "go into the folders below too")
 	_ = c.MarkFlagFilename("filename", "yaml", "yml", "json")
+}
+
+// bindManifests binds the ways to name manifests: files, or a kustomization.
+func (sel *selection) bindManifests(c *cobra.Command, what string) {
+	sel.bindFiles(c, what)
+	c.Flags().StringVarP(&sel.kustomization, "kustomize", "k", "", "folder with a kustomization.yaml, in place of files")
+	_ = c.MarkFlagDirname("kustomize")
+	c.MarkFlagsMutuallyExclusive("filename", "kustomize")
+	c.MarkFlagsMutuallyExclusive("recursive", "kustomize")
+}
+
+// needManifests refuses a command line that names none.
+func (sel *selection) needManifests(c *cobra.Command) error {
+	if len(sel.files) == 0 && sel.kustomization == "" {
+		return usage(c, "what? give manifests with -f, or a folder with a kustomization.yaml with -k")
+	}
+	return nil
 }
 
 func (sel *selection) bindSelectors(c *cobra.Command) {
@@ -103,7 +121,7 @@ func kindsOf(words string) ([]*kind.Kind, error) {
 // targets reads the arguments: KIND[,KIND…], KIND NAME…, KIND/NAME…, or none with files. The connection must
 // have been made, since the context may say the namespace.
 func (sel *selection) targets(s *session, c *cobra.Command, args []string) ([]target, error) {
-	if len(sel.files) > 0 {
+	if len(sel.files) > 0 || sel.kustomization != "" {
 		if len(args) > 0 {
 			return nil, usage(c, "give files or names, not both")
 		}
@@ -160,12 +178,12 @@ func (sel *selection) namespaceOf(s *session, k *kind.Kind) string {
 }
 
 func (sel *selection) fromFiles(s *session) ([]target, error) {
-	docs, err := manifest.Files(sel.files, sel.recursive, s.In, manifest.Options{Strict: true})
+	docs, err := sel.documents(s.In)
 	if err != nil {
 		return nil, err
 	}
 	if len(docs) == 0 {
-		return nil, fmt.Errorf("there is no object in %s", strings.Join(sel.files, ", "))
+		return nil, fmt.Errorf("there is no object in %s", strings.Join(sel.files, ", ")+sel.kustomization)
 	}
 	var out []target
 	var errs []error

@@ -88,7 +88,8 @@ func (s *Schema) Apply(live kind.Object, config []byte, manager string, force bo
 	return o, entries, err
 }
 
-// Update is the record after manager wrote next over live (an empty object when there was none): what it changed is its own.
+// Update is the record after manager wrote next over live (an empty object when there was none): what it changed is its
+// own. The record that next has counts, so that a writer can hand fields on; live's when it has none.
 func (s *Schema) Update(live, next kind.Object, manager, subresource string, now *timestamppb.Timestamp) ([]*metav1.ManagedFieldsEntry, error) {
 	bodies := make([]*typed.TypedValue, 2)
 	for i, o := range []kind.Object{live, next} {
@@ -104,7 +105,11 @@ func (s *Schema) Update(live, next kind.Object, manager, subresource string, now
 			return nil, err
 		}
 	}
-	before := s.decode(live.GetMetadata().GetManagedFields())
+	record := next.GetMetadata().GetManagedFields()
+	if len(record) == 0 {
+		record = live.GetMetadata().GetManagedFields()
+	}
+	before := s.decode(record)
 	who := Manager{Name: manager, Operation: operationUpdate, Subresource: subresource}.key()
 	_, managers, err := s.updater.Update(bodies[0], bodies[1], fieldpath.APIVersion(s.kind.APIVersion()), before.managers.Copy(), who)
 	if err != nil {
