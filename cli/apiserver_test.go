@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"kaji.dev/kaji/cli/config"
 	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/client/config"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"

@@ -10,9 +10,9 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"kaji.dev/kaji/apierror"
-	"kaji.dev/kaji/cli/config"
 	"kaji.dev/kaji/cli/printers"
 	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/client/config"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"

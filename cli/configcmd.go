@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"kaji.dev/kaji/cli/config"
 	"kaji.dev/kaji/cli/printers"
+	"kaji.dev/kaji/client/config"
 )
 
 func newConfig(s *session) *cobra.Command {
@@ -51,6 +51,7 @@ func newConfigView(s *session) *cobra.Command {
 				for _, u := range f.Users {
 					hide(&u.CertData)
 					hide(&u.KeyData)
+					hide(&u.Token)
 				}
 			}
 			fmt.Fprintf(s.Out, "# %s\n", f.Path())

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kaji.dev/kaji/cli/config"
+	"kaji.dev/kaji/client/config"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/identity/join"
 )

@@ -2,12 +2,11 @@ package cli
 
 import (
 	"errors"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
-	"kaji.dev/kaji/cli/config"
 	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/client/config"
 )
 
 // session is one invocation: its flags, and the connection once a command asks for it.
@@ -56,18 +55,13 @@ func (s *session) connect() (*client.Client, error) {
 		s.client, s.contextNamespace = s.Client, config.DefaultNamespace
 		return s.client, nil
 	}
-	f, err := config.Load(s.configPath)
-	if errors.Is(err, fs.ErrNotExist) {
+	settings, namespace, err := config.Find(config.Wanted{Path: s.configPath, Context: s.context, UserAgent: "kaji/" + s.Version})
+	if errors.Is(err, config.ErrNone) {
 		return nil, &advice{err: errNoConfig, next: "`kaji up` starts a cluster and writes one; --config or $" + config.Env + " name another file"}
 	}
 	if err != nil {
 		return nil, err
 	}
-	settings, namespace, err := f.ClientConfig(s.context)
-	if err != nil {
-		return nil, err
-	}
-	settings.UserAgent = "kaji/" + s.Version
 	c, err := s.Connect(settings)
 	if err != nil {
 		return nil, err

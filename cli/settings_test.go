@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"kaji.dev/kaji/cli/config"
 	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/client/config"
 	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
@@ -54,6 +54,25 @@ func TestConfig(t *testing.T) {
 	s.fails([]string{`no cluster "x"`}, "config", "set-context", "shop", "--cluster=x")
 	same(t, s.ok("config", "delete-context", "shop"), `Context "shop" removed.`)
 	s.fails([]string{"no context is current"}, "config", "grpcurl")
+}
+
+func TestConfigViewHidesSecrets(t *testing.T) {
+	path, _ := admin(t, "127.0.0.1:7443")
+	f, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.SetUser(&config.User{Name: "guest", Token: "sesame", KeyData: "secret"})
+	if err := f.Save(""); err != nil {
+		t.Fatal(err)
+	}
+	s := &shell{t: t, config: path}
+	if out := s.ok("config", "view"); strings.Contains(out, "sesame") || strings.Contains(out, "secret") || !strings.Contains(out, "token: DATA+OMITTED") {
+		t.Error(out)
+	}
+	if out := s.ok("config", "view", "--raw"); !strings.Contains(out, "token: sesame") {
+		t.Error(out)
+	}
 }
 
 func TestGrpcurlNamesTheServer(t *testing.T) {

@@ -28,6 +28,12 @@ type Config struct {
 	// TLS holds the caller's certificate and the CA. Required: there is no insecure mode. Without a ServerName, each
 	// server's certificate must name the host of its endpoint.
 	TLS *tls.Config
+	// RenewTLS, when set, is asked for the TLS settings of each new connection, for CAs that change. TLS is then what the first
+	// ones begin with; server names are taken from there.
+	RenewTLS func() (*tls.Config, error)
+	// Token, when set, gives the bearer token that is sent with each call; see TokenFile. It is asked for each call and must be
+	// quick. Kaji's API server does not accept tokens yet: callers are who their client certificate says.
+	Token func() (string, error)
 	// UserAgent names the program in the server's logs.
 	UserAgent string
 	// MaxRecvBytes bounds one answer; 64 MiB when 0.
@@ -95,9 +101,13 @@ func Dial(cfg Config) (*Client, error) {
 	if dial == nil {
 		dial = dialEndpoint
 	}
-	conn, err := grpc.NewClient("kaji:///api",
+	secure := credentials.NewTLS(cfg.TLS)
+	if cfg.RenewTLS != nil {
+		secure = newFreshTLS(cfg.TLS, cfg.RenewTLS)
+	}
+	options := []grpc.DialOption{
 		grpc.WithResolvers(r),
-		grpc.WithTransportCredentials(credentials.NewTLS(cfg.TLS)),
+		grpc.WithTransportCredentials(secure),
 		grpc.WithContextDialer(dial),
 		grpc.WithUserAgent(cfg.UserAgent),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
@@ -114,7 +124,11 @@ func Dial(cfg Config) (*Client, error) {
 			grpc.MaxCallSendMsgSize(or(cfg.MaxSendBytes, 8<<20)),
 		),
 		grpc.WithUnaryInterceptor(retry{attempts: or(cfg.MaxAttempts, 5), base: 100 * time.Millisecond, most: 2 * time.Second}.intercept),
-	)
+	}
+	if cfg.Token != nil {
+		options = append(options, grpc.WithPerRPCCredentials(bearer{cfg.Token}))
+	}
+	conn, err := grpc.NewClient("kaji:///api", options...)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}

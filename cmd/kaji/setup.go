@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"kaji.dev/kaji/cli/config"
+	"kaji.dev/kaji/client/config"
 	"kaji.dev/kaji/deploy/cluster"
 	"kaji.dev/kaji/deploy/host"
 	"kaji.dev/kaji/deploy/images"

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"kaji.dev/kaji/cli/config"
+	"kaji.dev/kaji/client/config"
 	"kaji.dev/kaji/identity"
 )
 

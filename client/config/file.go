@@ -1,8 +1,9 @@
-// Package config is the user's configuration: which clusters there are, who the user is to each, and which
-// one is meant when nothing is said.
+// Package config finds out which cluster a program is to speak to, and as whom: Find is what programs call.
 //
-// It owns the file ~/.kaji/config and its meaning. It refuses unknown fields and contexts that point
-// nowhere. It opens no connection: it makes the settings for one. A File is not safe for concurrent use.
+// It owns the file ~/.kaji/config and its meaning (which clusters there are, who the user is to each, and which one is meant
+// when nothing is said), and the place where a pod finds the credentials of its service account. It refuses unknown
+// fields and contexts that point nowhere. It opens no connection: it makes the settings for one, with certificates and tokens
+// that are read again when their files change. Functions may be used concurrently, a File may not.
 package config
 
 import (
@@ -48,7 +49,7 @@ type Cluster struct {
 	ServerName string `yaml:"tls-server-name,omitempty"`
 }
 
-// User is who the user is.
+// User is who the user is: a certificate with its key, or a bearer token, or both.
 type User struct {
 	Name string `yaml:"name"`
 	// Cert and Key are files, CertData and KeyData the same inline, base64 of PEM.
@@ -56,6 +57,9 @@ type User struct {
 	CertData string `yaml:"client-certificate-data,omitempty"`
 	Key      string `yaml:"client-key,omitempty"`
 	KeyData  string `yaml:"client-key-data,omitempty"`
+	// Token is a bearer token, TokenFile a file that holds one and is read again when it changes.
+	Token     string `yaml:"token,omitempty"`
+	TokenFile string `yaml:"token-file,omitempty"`
 }
 
 // Context joins a cluster, a user and a namespace.
@@ -78,6 +82,9 @@ func DefaultPath() string {
 	}
 	return filepath.Join(home, ".kaji", "config")
 }
+
+// named tells whether the environment names a file.
+func named() bool { return os.Getenv(Env) != "" }
 
 // Load reads a file; DefaultPath when path is empty. A file that does not exist is fs.ErrNotExist.
 func Load(path string) (*File, error) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -23,17 +22,36 @@ func (f *File) ClientConfig(name string) (client.Config, string, error) {
 	if err != nil {
 		return client.Config{}, "", err
 	}
-	var settings *tls.Config
-	if cluster.CAData == "" && user.CertData == "" && user.KeyData == "" {
-		// Files are read again when they change: certificates rotate under long watches.
-		settings, err = identity.ClientTLS(f.files(cluster, user), cluster.ServerName)
-	} else {
-		settings, err = f.inline(cluster, user)
-	}
+	settings, err := f.settings(cluster, user)
 	if err != nil {
 		return client.Config{}, "", fmt.Errorf("context %q of %s: %w", c.Name, f.path, err)
 	}
-	return client.Config{Endpoints: cluster.Endpoints, TLS: settings, UserAgent: "kaji"}, c.namespace(), nil
+	settings.Endpoints, settings.UserAgent = cluster.Endpoints, "kaji"
+	return settings, c.namespace(), nil
+}
+
+// settings are TLS and token of a connection.
+func (f *File) settings(cluster *Cluster, user *User) (out client.Config, err error) {
+	files := cluster.CAData == "" && user.CertData == "" && user.KeyData == ""
+	switch {
+	case !files:
+		out.TLS, err = f.inline(cluster, user)
+	case user.Cert == "":
+		out.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ServerName: cluster.ServerName}
+	default:
+		// Files are read again when they change: certificates rotate under long watches.
+		out.TLS, err = identity.ClientTLS(f.files(cluster, user), cluster.ServerName)
+	}
+	if err == nil && files {
+		out.TLS, out.RenewTLS, err = withRoots(out.TLS, f.absolute(cluster.CA))
+	}
+	switch {
+	case user.TokenFile != "":
+		out.Token = client.TokenFile(f.absolute(user.TokenFile))
+	case user.Token != "":
+		out.Token = client.Token(user.Token)
+	}
+	return out, err
 }
 
 func (c *Context) namespace() string {
@@ -61,14 +79,16 @@ func (f *File) resolve(name string) (*Context, *Cluster, *User, error) {
 	if len(cluster.Endpoints) == 0 {
 		errs = append(errs, fmt.Errorf("cluster %q has no endpoints", cluster.Name))
 	}
-	for _, one := range []struct{ owner, what, file, data string }{
-		{"cluster " + cluster.Name, "certificate-authority", cluster.CA, cluster.CAData},
-		{"user " + user.Name, "client-certificate", user.Cert, user.CertData},
-		{"user " + user.Name, "client-key", user.Key, user.KeyData},
-	} {
-		if one.file == "" && one.data == "" {
-			errs = append(errs, fmt.Errorf("%s has no %s", one.owner, one.what))
-		}
+	certificate, key := user.Cert+user.CertData != "", user.Key+user.KeyData != ""
+	token := user.Token+user.TokenFile != ""
+	if cluster.CA == "" && cluster.CAData == "" {
+		errs = append(errs, fmt.Errorf("cluster %s has no certificate-authority", cluster.Name))
+	}
+	if !certificate && (key || !token) {
+		errs = append(errs, fmt.Errorf("user %s has no client-certificate", user.Name))
+	}
+	if !key && (certificate || !token) {
+		errs = append(errs, fmt.Errorf("user %s has no client-key", user.Name))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", f.path, err)
@@ -105,6 +125,14 @@ func (f *File) inline(c *Cluster, u *User) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	roots, err := pool(ca, "certificate-authority-data")
+	if err != nil {
+		return nil, err
+	}
+	settings := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: c.ServerName}
+	if u.Cert+u.CertData == "" {
+		return settings, nil
+	}
 	cert, err := f.pem("client-certificate", u.CertData, u.Cert)
 	if err != nil {
 		return nil, err
@@ -113,15 +141,12 @@ func (f *File) inline(c *Cluster, u *User) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, errors.New("certificate-authority-data holds no certificate")
-	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: c.ServerName, Certificates: []tls.Certificate{pair}}, nil
+	settings.Certificates = []tls.Certificate{pair}
+	return settings, nil
 }
 
 // Materials names the files and the address of a context, for programs that take files only. Inline data is
@@ -130,6 +155,9 @@ func (f *File) Materials(name string) (files identity.Files, endpoints []string,
 	c, cluster, user, err := f.resolve(name)
 	if err != nil {
 		return files, nil, "", err
+	}
+	if user.Cert+user.CertData == "" {
+		return files, nil, "", fmt.Errorf("user %s of %s has a token but no client-certificate, which this needs", user.Name, f.path)
 	}
 	files = f.files(cluster, user)
 	dir := filepath.Join(filepath.Dir(f.path), "pki")
