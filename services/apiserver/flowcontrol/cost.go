@@ -3,6 +3,7 @@ package flowcontrol
 import (
 	"strings"
 
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 )
@@ -27,8 +28,11 @@ func (c *Controller) seats(m method, req any) int {
 		r := inner[*metav1.DeleteCollectionRequest](req)
 		return max(1, min(removers, c.selected(m, r.GetListOptions())))
 	}
-	if r, ok := req.(*corev1.BindPodsRequest); ok {
+	switch r := req.(type) {
+	case *corev1.BindPodsRequest:
 		return 1 + len(r.GetBindings())/writesPerSeat
+	case *apiv1.ResourceServiceBatchRequest:
+		return 1 + len(r.GetOperations())/writesPerSeat
 	}
 	return 1
 }

@@ -20,9 +20,22 @@ const (
 )
 
 // delete removes an object, or marks it for removal when something has to be done first.
-func (r *resource) delete(ctx context.Context, req *metav1.DeleteRequest) (st *metav1.Status, err error) {
+func (r *resource) delete(ctx context.Context, req *metav1.DeleteRequest) (*metav1.Status, error) {
+	res, err := r.remove(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &metav1.Status{
+		Status: "Success",
+		Details: &metav1.StatusDetails{
+			Name: req.GetName(), Group: r.kind.Group, Kind: r.kind.Plural(), Uid: res.object.GetMetadata().GetUid(),
+		},
+	}, nil
+}
+
+// remove is delete, with what the object was last.
+func (r *resource) remove(ctx context.Context, req *metav1.DeleteRequest) (res *result, err error) {
 	start, dry := time.Now(), false
-	var res *result
 	defer func() {
 		r.record(ctx, start, "delete", "", req.GetNamespace(), req.GetName(), dry, res, err)
 	}()
@@ -38,16 +51,7 @@ func (r *resource) delete(ctx context.Context, req *metav1.DeleteRequest) (st *m
 	if err != nil {
 		return nil, err
 	}
-	res, err = r.end(ctx, req, policy, dry, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &metav1.Status{
-		Status: "Success",
-		Details: &metav1.StatusDetails{
-			Name: req.GetName(), Group: r.kind.Group, Kind: r.kind.Plural(), Uid: res.object.GetMetadata().GetUid(),
-		},
-	}, nil
+	return r.end(ctx, req, policy, dry, nil)
 }
 
 // end deletes one object that the caller may delete. It leaves the object alone when still is not nil and says no.

@@ -43,6 +43,7 @@ func (r *Registry) genericDesc() *grpc.ServiceDesc {
 	add(apiv1.ResourceService_Apply_FullMethodName, &apiv1.ResourceServiceApplyRequest{}, r.genericApply)
 	add(apiv1.ResourceService_Delete_FullMethodName, &apiv1.ResourceServiceDeleteRequest{}, r.genericDelete)
 	add(apiv1.ResourceService_DeleteCollection_FullMethodName, &apiv1.ResourceServiceDeleteCollectionRequest{}, r.genericDeleteCollection)
+	add(apiv1.ResourceService_Batch_FullMethodName, &apiv1.ResourceServiceBatchRequest{}, r.batch)
 	return desc
 }
 

@@ -1,14 +1,10 @@
 package registry
 
 import (
-	"context"
 	"errors"
-	"strconv"
 	"strings"
 
 	"buf.build/go/protovalidate"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"kaji.dev/kaji/apierror"
@@ -75,24 +71,4 @@ func (r *resource) invalid(o kind.Object, violations []apierror.FieldViolation) 
 		name = m.GetGenerateName()
 	}
 	return apierror.Invalid(r.kind.String(), m.GetNamespace(), name, violations)
-}
-
-// warn tells the client of fields that nothing acts on, in the header kaji-warning.
-func (r *resource) warn(ctx context.Context, o kind.Object) {
-	warnings := r.strategy.Warnings(o)
-	if len(warnings) == 0 {
-		return
-	}
-	md := metadata.MD{}
-	for _, w := range warnings {
-		md.Append("kaji-warning", headerText(w))
-	}
-	// Without a gRPC stream in ctx (calls from within) there is nobody to warn.
-	_ = grpc.SetHeader(ctx, md)
-}
-
-// headerText keeps to what a header may hold: printable ASCII.
-func headerText(s string) string {
-	quoted := strconv.QuoteToASCII(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }

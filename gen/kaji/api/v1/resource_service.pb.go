@@ -26,6 +26,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// BatchOrder says in which order operations are carried out.
+type BatchOrder int32
+
+const (
+	// Many at a time; those on the same object one after the other, as they stand in the request.
+	BatchOrder_BATCH_ORDER_UNSPECIFIED BatchOrder = 0
+	// One after the other, as they stand in the request.
+	BatchOrder_BATCH_ORDER_SEQUENTIAL BatchOrder = 1
+	// One after the other until one fails; those behind it are not carried out, and say so (CANCELLED).
+	BatchOrder_BATCH_ORDER_UNTIL_ERROR BatchOrder = 2
+)
+
+// Enum value maps for BatchOrder.
+var (
+	BatchOrder_name = map[int32]string{
+		0: "BATCH_ORDER_UNSPECIFIED",
+		1: "BATCH_ORDER_SEQUENTIAL",
+		2: "BATCH_ORDER_UNTIL_ERROR",
+	}
+	BatchOrder_value = map[string]int32{
+		"BATCH_ORDER_UNSPECIFIED": 0,
+		"BATCH_ORDER_SEQUENTIAL":  1,
+		"BATCH_ORDER_UNTIL_ERROR": 2,
+	}
+)
+
+func (x BatchOrder) Enum() *BatchOrder {
+	p := new(BatchOrder)
+	*p = x
+	return p
+}
+
+func (x BatchOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BatchOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_kaji_api_v1_resource_service_proto_enumTypes[0].Descriptor()
+}
+
+func (BatchOrder) Type() protoreflect.EnumType {
+	return &file_kaji_api_v1_resource_service_proto_enumTypes[0]
+}
+
+func (x BatchOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BatchOrder.Descriptor instead.
+func (BatchOrder) EnumDescriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{0}
+}
+
 // DiscoverRequest asks for the kinds.
 type DiscoverRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -787,6 +840,435 @@ func (x *ResourceServiceApplyRequest) GetRequest() *v1.ApplyRequest {
 	return nil
 }
 
+// ResourceServiceBatchRequest holds writes.
+type ResourceServiceBatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The writes.
+	Operations []*BatchOperation `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
+	// In which order they are carried out.
+	Order BatchOrder `protobuf:"varint,2,opt,name=order,proto3,enum=kaji.api.v1.BatchOrder" json:"order,omitempty"`
+	// All to store none of them, whatever their own options say; empty to leave it to those.
+	DryRun []string `protobuf:"bytes,3,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// True to answer the objects' uid and resourceVersion only.
+	OmitObjects   bool `protobuf:"varint,4,opt,name=omit_objects,json=omitObjects,proto3" json:"omit_objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourceServiceBatchRequest) Reset() {
+	*x = ResourceServiceBatchRequest{}
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceServiceBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceServiceBatchRequest) ProtoMessage() {}
+
+func (x *ResourceServiceBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceServiceBatchRequest.ProtoReflect.Descriptor instead.
+func (*ResourceServiceBatchRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ResourceServiceBatchRequest) GetOperations() []*BatchOperation {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *ResourceServiceBatchRequest) GetOrder() BatchOrder {
+	if x != nil {
+		return x.Order
+	}
+	return BatchOrder_BATCH_ORDER_UNSPECIFIED
+}
+
+func (x *ResourceServiceBatchRequest) GetDryRun() []string {
+	if x != nil {
+		return x.DryRun
+	}
+	return nil
+}
+
+func (x *ResourceServiceBatchRequest) GetOmitObjects() bool {
+	if x != nil {
+		return x.OmitObjects
+	}
+	return false
+}
+
+// BatchOperation is one write, as its own method takes it.
+type BatchOperation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The write.
+	//
+	// Types that are valid to be assigned to Operation:
+	//
+	//	*BatchOperation_Create
+	//	*BatchOperation_Update
+	//	*BatchOperation_UpdateStatus
+	//	*BatchOperation_Patch
+	//	*BatchOperation_Apply
+	//	*BatchOperation_Delete
+	Operation     isBatchOperation_Operation `protobuf_oneof:"operation"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchOperation) Reset() {
+	*x = BatchOperation{}
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchOperation) ProtoMessage() {}
+
+func (x *BatchOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchOperation.ProtoReflect.Descriptor instead.
+func (*BatchOperation) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *BatchOperation) GetOperation() isBatchOperation_Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *BatchOperation) GetCreate() *ResourceServiceCreateRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*BatchOperation_Create); ok {
+			return x.Create
+		}
+	}
+	return nil
+}
+
+func (x *BatchOperation) GetUpdate() *ResourceServiceUpdateRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*BatchOperation_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
+func (x *BatchOperation) GetUpdateStatus() *ResourceServiceUpdateRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*BatchOperation_UpdateStatus); ok {
+			return x.UpdateStatus
+		}
+	}
+	return nil
+}
+
+func (x *BatchOperation) GetPatch() *ResourceServicePatchRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*BatchOperation_Patch); ok {
+			return x.Patch
+		}
+	}
+	return nil
+}
+
+func (x *BatchOperation) GetApply() *ResourceServiceApplyRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*BatchOperation_Apply); ok {
+			return x.Apply
+		}
+	}
+	return nil
+}
+
+func (x *BatchOperation) GetDelete() *ResourceServiceDeleteRequest {
+	if x != nil {
+		if x, ok := x.Operation.(*BatchOperation_Delete); ok {
+			return x.Delete
+		}
+	}
+	return nil
+}
+
+type isBatchOperation_Operation interface {
+	isBatchOperation_Operation()
+}
+
+type BatchOperation_Create struct {
+	// Store a new object.
+	Create *ResourceServiceCreateRequest `protobuf:"bytes,1,opt,name=create,proto3,oneof"`
+}
+
+type BatchOperation_Update struct {
+	// Replace an object.
+	Update *ResourceServiceUpdateRequest `protobuf:"bytes,2,opt,name=update,proto3,oneof"`
+}
+
+type BatchOperation_UpdateStatus struct {
+	// Replace the status of an object.
+	UpdateStatus *ResourceServiceUpdateRequest `protobuf:"bytes,3,opt,name=update_status,json=updateStatus,proto3,oneof"`
+}
+
+type BatchOperation_Patch struct {
+	// Change a part of an object.
+	Patch *ResourceServicePatchRequest `protobuf:"bytes,4,opt,name=patch,proto3,oneof"`
+}
+
+type BatchOperation_Apply struct {
+	// Set the fields that a manager declares.
+	Apply *ResourceServiceApplyRequest `protobuf:"bytes,5,opt,name=apply,proto3,oneof"`
+}
+
+type BatchOperation_Delete struct {
+	// Remove an object.
+	Delete *ResourceServiceDeleteRequest `protobuf:"bytes,6,opt,name=delete,proto3,oneof"`
+}
+
+func (*BatchOperation_Create) isBatchOperation_Operation() {}
+
+func (*BatchOperation_Update) isBatchOperation_Operation() {}
+
+func (*BatchOperation_UpdateStatus) isBatchOperation_Operation() {}
+
+func (*BatchOperation_Patch) isBatchOperation_Operation() {}
+
+func (*BatchOperation_Apply) isBatchOperation_Operation() {}
+
+func (*BatchOperation_Delete) isBatchOperation_Operation() {}
+
+// ResourceServiceBatchResponse holds what became of each write.
+type ResourceServiceBatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each operation, in the order of the request.
+	Results []*BatchResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// How many of them failed, or were not carried out.
+	Failed        int32 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourceServiceBatchResponse) Reset() {
+	*x = ResourceServiceBatchResponse{}
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceServiceBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceServiceBatchResponse) ProtoMessage() {}
+
+func (x *ResourceServiceBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceServiceBatchResponse.ProtoReflect.Descriptor instead.
+func (*ResourceServiceBatchResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ResourceServiceBatchResponse) GetResults() []*BatchResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *ResourceServiceBatchResponse) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+// BatchResult is what became of one write.
+type BatchResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why it failed; unset when it did not.
+	Error *OperationError `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	// The object as it was stored; unset after a delete, and with omit_objects.
+	Object *anypb.Any `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// Uid of the object that was written or deleted.
+	Uid string `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Revision at which it was stored; empty after a delete and for a dry run.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	// What the method alone would have said in the header kaji-warning.
+	Warnings      []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchResult) Reset() {
+	*x = BatchResult{}
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchResult) ProtoMessage() {}
+
+func (x *BatchResult) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
+func (*BatchResult) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *BatchResult) GetError() *OperationError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *BatchResult) GetObject() *anypb.Any {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *BatchResult) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *BatchResult) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+func (x *BatchResult) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// OperationError is the status that the method alone would have ended with. It has the binary form of google.rpc.Status.
+type OperationError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// gRPC status code.
+	Code int32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// What is wrong, for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// google.rpc.ErrorInfo, BadRequest, RetryInfo.
+	Details       []*anypb.Any `protobuf:"bytes,3,rep,name=details,proto3" json:"details,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationError) Reset() {
+	*x = OperationError{}
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationError) ProtoMessage() {}
+
+func (x *OperationError) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_resource_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationError.ProtoReflect.Descriptor instead.
+func (*OperationError) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_resource_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *OperationError) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *OperationError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *OperationError) GetDetails() []*anypb.Any {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
 var File_kaji_api_v1_resource_service_proto protoreflect.FileDescriptor
 
 const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
@@ -832,7 +1314,40 @@ const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
 	"\arequest\x18\x02 \x01(\v2%.kaji.meta.v1.DeleteCollectionRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"x\n" +
 	"\x1bResourceServiceApplyRequest\x12\x1b\n" +
 	"\x04type\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04type\x12<\n" +
-	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.ApplyRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest2\xd5\a\n" +
+	"\arequest\x18\x02 \x01(\v2\x1a.kaji.meta.v1.ApplyRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"\xe4\x01\n" +
+	"\x1bResourceServiceBatchRequest\x12H\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2\x1b.kaji.api.v1.BatchOperationB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\n" +
+	"operations\x127\n" +
+	"\x05order\x18\x02 \x01(\x0e2\x17.kaji.api.v1.BatchOrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12\x1f\n" +
+	"\adry_run\x18\x03 \x03(\tB\x06\xa2\xbb\x18\x02 \x01R\x06dryRun\x12!\n" +
+	"\fomit_objects\x18\x04 \x01(\bR\vomitObjects\"\xc9\x03\n" +
+	"\x0eBatchOperation\x12C\n" +
+	"\x06create\x18\x01 \x01(\v2).kaji.api.v1.ResourceServiceCreateRequestH\x00R\x06create\x12C\n" +
+	"\x06update\x18\x02 \x01(\v2).kaji.api.v1.ResourceServiceUpdateRequestH\x00R\x06update\x12P\n" +
+	"\rupdate_status\x18\x03 \x01(\v2).kaji.api.v1.ResourceServiceUpdateRequestH\x00R\fupdateStatus\x12@\n" +
+	"\x05patch\x18\x04 \x01(\v2(.kaji.api.v1.ResourceServicePatchRequestH\x00R\x05patch\x12@\n" +
+	"\x05apply\x18\x05 \x01(\v2(.kaji.api.v1.ResourceServiceApplyRequestH\x00R\x05apply\x12C\n" +
+	"\x06delete\x18\x06 \x01(\v2).kaji.api.v1.ResourceServiceDeleteRequestH\x00R\x06deleteB\x12\n" +
+	"\toperation\x12\x05\xbaH\x02\b\x01\"j\n" +
+	"\x1cResourceServiceBatchResponse\x122\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.kaji.api.v1.BatchResultR\aresults\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\x05R\x06failed\"\xc7\x01\n" +
+	"\vBatchResult\x121\n" +
+	"\x05error\x18\x01 \x01(\v2\x1b.kaji.api.v1.OperationErrorR\x05error\x12,\n" +
+	"\x06object\x18\x02 \x01(\v2\x14.google.protobuf.AnyR\x06object\x12\x10\n" +
+	"\x03uid\x18\x03 \x01(\tR\x03uid\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\x12\x1a\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"n\n" +
+	"\x0eOperationError\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12.\n" +
+	"\adetails\x18\x03 \x03(\v2\x14.google.protobuf.AnyR\adetails*b\n" +
+	"\n" +
+	"BatchOrder\x12\x1b\n" +
+	"\x17BATCH_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16BATCH_ORDER_SEQUENTIAL\x10\x01\x12\x1b\n" +
+	"\x17BATCH_ORDER_UNTIL_ERROR\x10\x022\xb3\b\n" +
 	"\x0fResourceService\x12G\n" +
 	"\bDiscover\x12\x1c.kaji.api.v1.DiscoverRequest\x1a\x1d.kaji.api.v1.DiscoverResponse\x12K\n" +
 	"\x03Get\x12&.kaji.api.v1.ResourceServiceGetRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x01\x12a\n" +
@@ -845,7 +1360,8 @@ const file_kaji_api_v1_resource_service_proto_rawDesc = "" +
 	"\x05Patch\x12(.kaji.api.v1.ResourceServicePatchRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\x06\x12O\n" +
 	"\x05Apply\x12(.kaji.api.v1.ResourceServiceApplyRequest\x1a\x14.google.protobuf.Any\"\x06\xa2\xbb\x18\x02\b\t\x12Q\n" +
 	"\x06Delete\x12).kaji.api.v1.ResourceServiceDeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12e\n" +
-	"\x10DeleteCollection\x123.kaji.api.v1.ResourceServiceDeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\bB%Z#kaji.dev/kaji/gen/kaji/api/v1;apiv1b\x06proto3"
+	"\x10DeleteCollection\x123.kaji.api.v1.ResourceServiceDeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\b\x12\\\n" +
+	"\x05Batch\x12(.kaji.api.v1.ResourceServiceBatchRequest\x1a).kaji.api.v1.ResourceServiceBatchResponseB%Z#kaji.dev/kaji/gen/kaji/api/v1;apiv1b\x06proto3"
 
 var (
 	file_kaji_api_v1_resource_service_proto_rawDescOnce sync.Once
@@ -859,82 +1375,103 @@ func file_kaji_api_v1_resource_service_proto_rawDescGZIP() []byte {
 	return file_kaji_api_v1_resource_service_proto_rawDescData
 }
 
-var file_kaji_api_v1_resource_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_kaji_api_v1_resource_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_kaji_api_v1_resource_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_kaji_api_v1_resource_service_proto_goTypes = []any{
-	(*DiscoverRequest)(nil),                        // 0: kaji.api.v1.DiscoverRequest
-	(*DiscoverResponse)(nil),                       // 1: kaji.api.v1.DiscoverResponse
-	(*KindInfo)(nil),                               // 2: kaji.api.v1.KindInfo
-	(*ResourceServiceGetRequest)(nil),              // 3: kaji.api.v1.ResourceServiceGetRequest
-	(*ResourceServiceListRequest)(nil),             // 4: kaji.api.v1.ResourceServiceListRequest
-	(*ResourceServiceListResponse)(nil),            // 5: kaji.api.v1.ResourceServiceListResponse
-	(*ResourceServiceWatchRequest)(nil),            // 6: kaji.api.v1.ResourceServiceWatchRequest
-	(*ResourceServiceWatchResponse)(nil),           // 7: kaji.api.v1.ResourceServiceWatchResponse
-	(*ResourceServiceCreateRequest)(nil),           // 8: kaji.api.v1.ResourceServiceCreateRequest
-	(*ResourceServiceUpdateRequest)(nil),           // 9: kaji.api.v1.ResourceServiceUpdateRequest
-	(*ResourceServicePatchRequest)(nil),            // 10: kaji.api.v1.ResourceServicePatchRequest
-	(*ResourceServiceDeleteRequest)(nil),           // 11: kaji.api.v1.ResourceServiceDeleteRequest
-	(*ResourceServiceDeleteCollectionRequest)(nil), // 12: kaji.api.v1.ResourceServiceDeleteCollectionRequest
-	(*ResourceServiceApplyRequest)(nil),            // 13: kaji.api.v1.ResourceServiceApplyRequest
-	(*v1.ResourceOptions)(nil),                     // 14: kaji.meta.v1.ResourceOptions
-	(*v1.GetRequest)(nil),                          // 15: kaji.meta.v1.GetRequest
-	(*v1.ListRequest)(nil),                         // 16: kaji.meta.v1.ListRequest
-	(*v1.ListMeta)(nil),                            // 17: kaji.meta.v1.ListMeta
-	(*anypb.Any)(nil),                              // 18: google.protobuf.Any
-	(*v1.WatchRequest)(nil),                        // 19: kaji.meta.v1.WatchRequest
-	(v1.EventType)(0),                              // 20: kaji.meta.v1.EventType
-	(*v1.CreateOptions)(nil),                       // 21: kaji.meta.v1.CreateOptions
-	(*v1.UpdateOptions)(nil),                       // 22: kaji.meta.v1.UpdateOptions
-	(*v1.PatchRequest)(nil),                        // 23: kaji.meta.v1.PatchRequest
-	(*v1.DeleteRequest)(nil),                       // 24: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil),             // 25: kaji.meta.v1.DeleteCollectionRequest
-	(*v1.ApplyRequest)(nil),                        // 26: kaji.meta.v1.ApplyRequest
-	(*v1.Status)(nil),                              // 27: kaji.meta.v1.Status
+	(BatchOrder)(0),                                // 0: kaji.api.v1.BatchOrder
+	(*DiscoverRequest)(nil),                        // 1: kaji.api.v1.DiscoverRequest
+	(*DiscoverResponse)(nil),                       // 2: kaji.api.v1.DiscoverResponse
+	(*KindInfo)(nil),                               // 3: kaji.api.v1.KindInfo
+	(*ResourceServiceGetRequest)(nil),              // 4: kaji.api.v1.ResourceServiceGetRequest
+	(*ResourceServiceListRequest)(nil),             // 5: kaji.api.v1.ResourceServiceListRequest
+	(*ResourceServiceListResponse)(nil),            // 6: kaji.api.v1.ResourceServiceListResponse
+	(*ResourceServiceWatchRequest)(nil),            // 7: kaji.api.v1.ResourceServiceWatchRequest
+	(*ResourceServiceWatchResponse)(nil),           // 8: kaji.api.v1.ResourceServiceWatchResponse
+	(*ResourceServiceCreateRequest)(nil),           // 9: kaji.api.v1.ResourceServiceCreateRequest
+	(*ResourceServiceUpdateRequest)(nil),           // 10: kaji.api.v1.ResourceServiceUpdateRequest
+	(*ResourceServicePatchRequest)(nil),            // 11: kaji.api.v1.ResourceServicePatchRequest
+	(*ResourceServiceDeleteRequest)(nil),           // 12: kaji.api.v1.ResourceServiceDeleteRequest
+	(*ResourceServiceDeleteCollectionRequest)(nil), // 13: kaji.api.v1.ResourceServiceDeleteCollectionRequest
+	(*ResourceServiceApplyRequest)(nil),            // 14: kaji.api.v1.ResourceServiceApplyRequest
+	(*ResourceServiceBatchRequest)(nil),            // 15: kaji.api.v1.ResourceServiceBatchRequest
+	(*BatchOperation)(nil),                         // 16: kaji.api.v1.BatchOperation
+	(*ResourceServiceBatchResponse)(nil),           // 17: kaji.api.v1.ResourceServiceBatchResponse
+	(*BatchResult)(nil),                            // 18: kaji.api.v1.BatchResult
+	(*OperationError)(nil),                         // 19: kaji.api.v1.OperationError
+	(*v1.ResourceOptions)(nil),                     // 20: kaji.meta.v1.ResourceOptions
+	(*v1.GetRequest)(nil),                          // 21: kaji.meta.v1.GetRequest
+	(*v1.ListRequest)(nil),                         // 22: kaji.meta.v1.ListRequest
+	(*v1.ListMeta)(nil),                            // 23: kaji.meta.v1.ListMeta
+	(*anypb.Any)(nil),                              // 24: google.protobuf.Any
+	(*v1.WatchRequest)(nil),                        // 25: kaji.meta.v1.WatchRequest
+	(v1.EventType)(0),                              // 26: kaji.meta.v1.EventType
+	(*v1.CreateOptions)(nil),                       // 27: kaji.meta.v1.CreateOptions
+	(*v1.UpdateOptions)(nil),                       // 28: kaji.meta.v1.UpdateOptions
+	(*v1.PatchRequest)(nil),                        // 29: kaji.meta.v1.PatchRequest
+	(*v1.DeleteRequest)(nil),                       // 30: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil),             // 31: kaji.meta.v1.DeleteCollectionRequest
+	(*v1.ApplyRequest)(nil),                        // 32: kaji.meta.v1.ApplyRequest
+	(*v1.Status)(nil),                              // 33: kaji.meta.v1.Status
 }
 var file_kaji_api_v1_resource_service_proto_depIdxs = []int32{
-	2,  // 0: kaji.api.v1.DiscoverResponse.kinds:type_name -> kaji.api.v1.KindInfo
-	14, // 1: kaji.api.v1.KindInfo.options:type_name -> kaji.meta.v1.ResourceOptions
-	15, // 2: kaji.api.v1.ResourceServiceGetRequest.request:type_name -> kaji.meta.v1.GetRequest
-	16, // 3: kaji.api.v1.ResourceServiceListRequest.request:type_name -> kaji.meta.v1.ListRequest
-	17, // 4: kaji.api.v1.ResourceServiceListResponse.metadata:type_name -> kaji.meta.v1.ListMeta
-	18, // 5: kaji.api.v1.ResourceServiceListResponse.items:type_name -> google.protobuf.Any
-	19, // 6: kaji.api.v1.ResourceServiceWatchRequest.request:type_name -> kaji.meta.v1.WatchRequest
-	20, // 7: kaji.api.v1.ResourceServiceWatchResponse.type:type_name -> kaji.meta.v1.EventType
-	18, // 8: kaji.api.v1.ResourceServiceWatchResponse.object:type_name -> google.protobuf.Any
-	18, // 9: kaji.api.v1.ResourceServiceCreateRequest.object:type_name -> google.protobuf.Any
-	21, // 10: kaji.api.v1.ResourceServiceCreateRequest.options:type_name -> kaji.meta.v1.CreateOptions
-	18, // 11: kaji.api.v1.ResourceServiceUpdateRequest.object:type_name -> google.protobuf.Any
-	22, // 12: kaji.api.v1.ResourceServiceUpdateRequest.options:type_name -> kaji.meta.v1.UpdateOptions
-	23, // 13: kaji.api.v1.ResourceServicePatchRequest.request:type_name -> kaji.meta.v1.PatchRequest
-	24, // 14: kaji.api.v1.ResourceServiceDeleteRequest.request:type_name -> kaji.meta.v1.DeleteRequest
-	25, // 15: kaji.api.v1.ResourceServiceDeleteCollectionRequest.request:type_name -> kaji.meta.v1.DeleteCollectionRequest
-	26, // 16: kaji.api.v1.ResourceServiceApplyRequest.request:type_name -> kaji.meta.v1.ApplyRequest
-	0,  // 17: kaji.api.v1.ResourceService.Discover:input_type -> kaji.api.v1.DiscoverRequest
-	3,  // 18: kaji.api.v1.ResourceService.Get:input_type -> kaji.api.v1.ResourceServiceGetRequest
-	4,  // 19: kaji.api.v1.ResourceService.List:input_type -> kaji.api.v1.ResourceServiceListRequest
-	6,  // 20: kaji.api.v1.ResourceService.Watch:input_type -> kaji.api.v1.ResourceServiceWatchRequest
-	8,  // 21: kaji.api.v1.ResourceService.Create:input_type -> kaji.api.v1.ResourceServiceCreateRequest
-	9,  // 22: kaji.api.v1.ResourceService.Update:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
-	9,  // 23: kaji.api.v1.ResourceService.UpdateStatus:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
-	10, // 24: kaji.api.v1.ResourceService.Patch:input_type -> kaji.api.v1.ResourceServicePatchRequest
-	13, // 25: kaji.api.v1.ResourceService.Apply:input_type -> kaji.api.v1.ResourceServiceApplyRequest
-	11, // 26: kaji.api.v1.ResourceService.Delete:input_type -> kaji.api.v1.ResourceServiceDeleteRequest
-	12, // 27: kaji.api.v1.ResourceService.DeleteCollection:input_type -> kaji.api.v1.ResourceServiceDeleteCollectionRequest
-	1,  // 28: kaji.api.v1.ResourceService.Discover:output_type -> kaji.api.v1.DiscoverResponse
-	18, // 29: kaji.api.v1.ResourceService.Get:output_type -> google.protobuf.Any
-	5,  // 30: kaji.api.v1.ResourceService.List:output_type -> kaji.api.v1.ResourceServiceListResponse
-	7,  // 31: kaji.api.v1.ResourceService.Watch:output_type -> kaji.api.v1.ResourceServiceWatchResponse
-	18, // 32: kaji.api.v1.ResourceService.Create:output_type -> google.protobuf.Any
-	18, // 33: kaji.api.v1.ResourceService.Update:output_type -> google.protobuf.Any
-	18, // 34: kaji.api.v1.ResourceService.UpdateStatus:output_type -> google.protobuf.Any
-	18, // 35: kaji.api.v1.ResourceService.Patch:output_type -> google.protobuf.Any
-	18, // 36: kaji.api.v1.ResourceService.Apply:output_type -> google.protobuf.Any
-	27, // 37: kaji.api.v1.ResourceService.Delete:output_type -> kaji.meta.v1.Status
-	27, // 38: kaji.api.v1.ResourceService.DeleteCollection:output_type -> kaji.meta.v1.Status
-	28, // [28:39] is the sub-list for method output_type
-	17, // [17:28] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	3,  // 0: kaji.api.v1.DiscoverResponse.kinds:type_name -> kaji.api.v1.KindInfo
+	20, // 1: kaji.api.v1.KindInfo.options:type_name -> kaji.meta.v1.ResourceOptions
+	21, // 2: kaji.api.v1.ResourceServiceGetRequest.request:type_name -> kaji.meta.v1.GetRequest
+	22, // 3: kaji.api.v1.ResourceServiceListRequest.request:type_name -> kaji.meta.v1.ListRequest
+	23, // 4: kaji.api.v1.ResourceServiceListResponse.metadata:type_name -> kaji.meta.v1.ListMeta
+	24, // 5: kaji.api.v1.ResourceServiceListResponse.items:type_name -> google.protobuf.Any
+	25, // 6: kaji.api.v1.ResourceServiceWatchRequest.request:type_name -> kaji.meta.v1.WatchRequest
+	26, // 7: kaji.api.v1.ResourceServiceWatchResponse.type:type_name -> kaji.meta.v1.EventType
+	24, // 8: kaji.api.v1.ResourceServiceWatchResponse.object:type_name -> google.protobuf.Any
+	24, // 9: kaji.api.v1.ResourceServiceCreateRequest.object:type_name -> google.protobuf.Any
+	27, // 10: kaji.api.v1.ResourceServiceCreateRequest.options:type_name -> kaji.meta.v1.CreateOptions
+	24, // 11: kaji.api.v1.ResourceServiceUpdateRequest.object:type_name -> google.protobuf.Any
+	28, // 12: kaji.api.v1.ResourceServiceUpdateRequest.options:type_name -> kaji.meta.v1.UpdateOptions
+	29, // 13: kaji.api.v1.ResourceServicePatchRequest.request:type_name -> kaji.meta.v1.PatchRequest
+	30, // 14: kaji.api.v1.ResourceServiceDeleteRequest.request:type_name -> kaji.meta.v1.DeleteRequest
+	31, // 15: kaji.api.v1.ResourceServiceDeleteCollectionRequest.request:type_name -> kaji.meta.v1.DeleteCollectionRequest
+	32, // 16: kaji.api.v1.ResourceServiceApplyRequest.request:type_name -> kaji.meta.v1.ApplyRequest
+	16, // 17: kaji.api.v1.ResourceServiceBatchRequest.operations:type_name -> kaji.api.v1.BatchOperation
+	0,  // 18: kaji.api.v1.ResourceServiceBatchRequest.order:type_name -> kaji.api.v1.BatchOrder
+	9,  // 19: kaji.api.v1.BatchOperation.create:type_name -> kaji.api.v1.ResourceServiceCreateRequest
+	10, // 20: kaji.api.v1.BatchOperation.update:type_name -> kaji.api.v1.ResourceServiceUpdateRequest
+	10, // 21: kaji.api.v1.BatchOperation.update_status:type_name -> kaji.api.v1.ResourceServiceUpdateRequest
+	11, // 22: kaji.api.v1.BatchOperation.patch:type_name -> kaji.api.v1.ResourceServicePatchRequest
+	14, // 23: kaji.api.v1.BatchOperation.apply:type_name -> kaji.api.v1.ResourceServiceApplyRequest
+	12, // 24: kaji.api.v1.BatchOperation.delete:type_name -> kaji.api.v1.ResourceServiceDeleteRequest
+	18, // 25: kaji.api.v1.ResourceServiceBatchResponse.results:type_name -> kaji.api.v1.BatchResult
+	19, // 26: kaji.api.v1.BatchResult.error:type_name -> kaji.api.v1.OperationError
+	24, // 27: kaji.api.v1.BatchResult.object:type_name -> google.protobuf.Any
+	24, // 28: kaji.api.v1.OperationError.details:type_name -> google.protobuf.Any
+	1,  // 29: kaji.api.v1.ResourceService.Discover:input_type -> kaji.api.v1.DiscoverRequest
+	4,  // 30: kaji.api.v1.ResourceService.Get:input_type -> kaji.api.v1.ResourceServiceGetRequest
+	5,  // 31: kaji.api.v1.ResourceService.List:input_type -> kaji.api.v1.ResourceServiceListRequest
+	7,  // 32: kaji.api.v1.ResourceService.Watch:input_type -> kaji.api.v1.ResourceServiceWatchRequest
+	9,  // 33: kaji.api.v1.ResourceService.Create:input_type -> kaji.api.v1.ResourceServiceCreateRequest
+	10, // 34: kaji.api.v1.ResourceService.Update:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
+	10, // 35: kaji.api.v1.ResourceService.UpdateStatus:input_type -> kaji.api.v1.ResourceServiceUpdateRequest
+	11, // 36: kaji.api.v1.ResourceService.Patch:input_type -> kaji.api.v1.ResourceServicePatchRequest
+	14, // 37: kaji.api.v1.ResourceService.Apply:input_type -> kaji.api.v1.ResourceServiceApplyRequest
+	12, // 38: kaji.api.v1.ResourceService.Delete:input_type -> kaji.api.v1.ResourceServiceDeleteRequest
+	13, // 39: kaji.api.v1.ResourceService.DeleteCollection:input_type -> kaji.api.v1.ResourceServiceDeleteCollectionRequest
+	15, // 40: kaji.api.v1.ResourceService.Batch:input_type -> kaji.api.v1.ResourceServiceBatchRequest
+	2,  // 41: kaji.api.v1.ResourceService.Discover:output_type -> kaji.api.v1.DiscoverResponse
+	24, // 42: kaji.api.v1.ResourceService.Get:output_type -> google.protobuf.Any
+	6,  // 43: kaji.api.v1.ResourceService.List:output_type -> kaji.api.v1.ResourceServiceListResponse
+	8,  // 44: kaji.api.v1.ResourceService.Watch:output_type -> kaji.api.v1.ResourceServiceWatchResponse
+	24, // 45: kaji.api.v1.ResourceService.Create:output_type -> google.protobuf.Any
+	24, // 46: kaji.api.v1.ResourceService.Update:output_type -> google.protobuf.Any
+	24, // 47: kaji.api.v1.ResourceService.UpdateStatus:output_type -> google.protobuf.Any
+	24, // 48: kaji.api.v1.ResourceService.Patch:output_type -> google.protobuf.Any
+	24, // 49: kaji.api.v1.ResourceService.Apply:output_type -> google.protobuf.Any
+	33, // 50: kaji.api.v1.ResourceService.Delete:output_type -> kaji.meta.v1.Status
+	33, // 51: kaji.api.v1.ResourceService.DeleteCollection:output_type -> kaji.meta.v1.Status
+	17, // 52: kaji.api.v1.ResourceService.Batch:output_type -> kaji.api.v1.ResourceServiceBatchResponse
+	41, // [41:53] is the sub-list for method output_type
+	29, // [29:41] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_kaji_api_v1_resource_service_proto_init() }
@@ -942,18 +1479,27 @@ func file_kaji_api_v1_resource_service_proto_init() {
 	if File_kaji_api_v1_resource_service_proto != nil {
 		return
 	}
+	file_kaji_api_v1_resource_service_proto_msgTypes[15].OneofWrappers = []any{
+		(*BatchOperation_Create)(nil),
+		(*BatchOperation_Update)(nil),
+		(*BatchOperation_UpdateStatus)(nil),
+		(*BatchOperation_Patch)(nil),
+		(*BatchOperation_Apply)(nil),
+		(*BatchOperation_Delete)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_api_v1_resource_service_proto_rawDesc), len(file_kaji_api_v1_resource_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   14,
+			NumEnums:      1,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_kaji_api_v1_resource_service_proto_goTypes,
 		DependencyIndexes: file_kaji_api_v1_resource_service_proto_depIdxs,
+		EnumInfos:         file_kaji_api_v1_resource_service_proto_enumTypes,
 		MessageInfos:      file_kaji_api_v1_resource_service_proto_msgTypes,
 	}.Build()
 	File_kaji_api_v1_resource_service_proto = out.File

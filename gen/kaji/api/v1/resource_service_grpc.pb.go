@@ -34,6 +34,7 @@ const (
 	ResourceService_Apply_FullMethodName            = "/kaji.api.v1.ResourceService/Apply"
 	ResourceService_Delete_FullMethodName           = "/kaji.api.v1.ResourceService/Delete"
 	ResourceService_DeleteCollection_FullMethodName = "/kaji.api.v1.ResourceService/DeleteCollection"
+	ResourceService_Batch_FullMethodName            = "/kaji.api.v1.ResourceService/Batch"
 )
 
 // ResourceServiceClient is the client API for ResourceService service.
@@ -67,6 +68,10 @@ type ResourceServiceClient interface {
 	// DeleteCollection removes all objects that are selected, each as Delete does; one that cannot be removed does
 	// not keep the others.
 	DeleteCollection(ctx context.Context, in *ResourceServiceDeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// Batch carries out up to 1,000 writes of any kinds, each as its own method does: authorized, admitted, validated, stored and
+	// logged by itself. It is no transaction: an operation that fails has its error in its result and keeps no other, and the call
+	// itself only fails when the request is no good. A call that ends early (its deadline, a lost connection) may have done a part.
+	Batch(ctx context.Context, in *ResourceServiceBatchRequest, opts ...grpc.CallOption) (*ResourceServiceBatchResponse, error)
 }
 
 type resourceServiceClient struct {
@@ -196,6 +201,16 @@ func (c *resourceServiceClient) DeleteCollection(ctx context.Context, in *Resour
 	return out, nil
 }
 
+func (c *resourceServiceClient) Batch(ctx context.Context, in *ResourceServiceBatchRequest, opts ...grpc.CallOption) (*ResourceServiceBatchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResourceServiceBatchResponse)
+	err := c.cc.Invoke(ctx, ResourceService_Batch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ResourceServiceServer is the server API for ResourceService service.
 // All implementations must embed UnimplementedResourceServiceServer
 // for forward compatibility.
@@ -227,6 +242,10 @@ type ResourceServiceServer interface {
 	// DeleteCollection removes all objects that are selected, each as Delete does; one that cannot be removed does
 	// not keep the others.
 	DeleteCollection(context.Context, *ResourceServiceDeleteCollectionRequest) (*v1.Status, error)
+	// Batch carries out up to 1,000 writes of any kinds, each as its own method does: authorized, admitted, validated, stored and
+	// logged by itself. It is no transaction: an operation that fails has its error in its result and keeps no other, and the call
+	// itself only fails when the request is no good. A call that ends early (its deadline, a lost connection) may have done a part.
+	Batch(context.Context, *ResourceServiceBatchRequest) (*ResourceServiceBatchResponse, error)
 	mustEmbedUnimplementedResourceServiceServer()
 }
 
@@ -269,6 +288,9 @@ func (UnimplementedResourceServiceServer) Delete(context.Context, *ResourceServi
 }
 func (UnimplementedResourceServiceServer) DeleteCollection(context.Context, *ResourceServiceDeleteCollectionRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteCollection not implemented")
+}
+func (UnimplementedResourceServiceServer) Batch(context.Context, *ResourceServiceBatchRequest) (*ResourceServiceBatchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Batch not implemented")
 }
 func (UnimplementedResourceServiceServer) mustEmbedUnimplementedResourceServiceServer() {}
 func (UnimplementedResourceServiceServer) testEmbeddedByValue()                         {}
@@ -482,6 +504,24 @@ func _ResourceService_DeleteCollection_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ResourceService_Batch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResourceServiceBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ResourceServiceServer).Batch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ResourceService_Batch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ResourceServiceServer).Batch(ctx, req.(*ResourceServiceBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ResourceService_ServiceDesc is the grpc.ServiceDesc for ResourceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -528,6 +568,10 @@ var ResourceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteCollection",
 			Handler:    _ResourceService_DeleteCollection_Handler,
+		},
+		{
+			MethodName: "Batch",
+			Handler:    _ResourceService_Batch_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
