@@ -63,5 +63,6 @@ func (m *callMetrics) observe(method string, code codes.Code, took time.Duration
 func metricsHandler(r *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	addProfiles(mux)
 	return mux
 }
