@@ -153,6 +153,39 @@ func TestMetricsNeedACertificateToo(t *testing.T) {
 	}
 }
 
+func TestProfilesAreForAdministrators(t *testing.T) {
+	for groups, want := range map[string]int{"crew": http.StatusForbidden, identity.GroupMasters: http.StatusOK} {
+		ca, err := identity.NewCA("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := identity.FilesIn(t.TempDir(), "x")
+		if err := files.Ensure(ca, identity.Request{Name: "x", Groups: []string{groups}, Hosts: []string{"127.0.0.1"}}); err != nil {
+			t.Fatal(err)
+		}
+		server, err := identity.ServerTLS(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, err := identity.ClientTLS(files, "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := startWith(t, func(c *grpcserver.Config) { c.TLS = server })
+		transport := &http.Transport{TLSClientConfig: asked}
+		resp, err := (&http.Client{Transport: transport}).Get("https://" + f.server.MetricsAddr().String() + "/debug/pprof/heap")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		transport.CloseIdleConnections()
+		if resp.StatusCode != want {
+			t.Errorf("a member of %s is answered %d, want %d", groups, resp.StatusCode, want)
+		}
+		f.stop()
+	}
+}
+
 func TestNoServerWithoutTLS(t *testing.T) {
 	if _, err := grpcserver.New(grpcserver.Config{Address: "127.0.0.1:0"}, hclog.NewNullLogger()); err == nil {
 		t.Error("a server without TLS was made")

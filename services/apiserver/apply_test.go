@@ -13,6 +13,8 @@ import (
 	autoscalingv1 "kaji.dev/kaji/gen/kaji/autoscaling/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/services/apiserver/apitest"
 )
 
@@ -157,5 +159,63 @@ func TestWritesAreRecordedForManagers(t *testing.T) {
 	long := &metav1.UpdateOptions{FieldManager: strings.Repeat("m", 129)}
 	if _, err := maps.UpdateWith(ctx, m, long); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
 		t.Errorf("a manager with a long name: %v", err)
+	}
+}
+
+// The same apply is worked out once; every change of the object by others is noticed all the same.
+func TestApplyingTheSameOverAndOver(t *testing.T) {
+	s := apitest.Start(t, nil)
+	ctx := t.Context()
+	deployments := client.Of[*appsv1.Deployment](s.Client())
+	apply := func(options *metav1.ApplyOptions) (*appsv1.Deployment, error) {
+		options.FieldManager = "ci"
+		return deployments.Apply(ctx, "default", "web", []byte(declaredWeb), options)
+	}
+	revision := func() int64 {
+		return check(s.Store.Range(ctx, &storev1.RangeRequest{Key: []byte("/"), CountOnly: true}))(t).GetRevision()
+	}
+	first := check(apply(&metav1.ApplyOptions{}))(t)
+	was := revision()
+	for i := range 4 {
+		if again := check(apply(&metav1.ApplyOptions{}))(t); !proto.Equal(first, again) {
+			t.Fatalf("apply %d made\n%v of\n%v", i, again, first)
+		}
+	}
+	if now := revision(); now != was {
+		t.Errorf("the store went from revision %d to %d", was, now)
+	}
+	// What another adds stays; what the manager wants is there: nothing to change, at another revision.
+	labelled := proto.CloneOf(first)
+	labelled.Metadata.Labels["other"] = "x"
+	labelled = check(deployments.UpdateWith(ctx, labelled, &metav1.UpdateOptions{FieldManager: "hand"}))(t)
+	for range 2 {
+		if again := check(apply(&metav1.ApplyOptions{}))(t); !proto.Equal(labelled, again) {
+			t.Errorf("with another's label apply made\n%v of\n%v", again, labelled)
+		}
+	}
+	// What another changes of it is a conflict each time, and is put right by force.
+	scaled := proto.CloneOf(labelled)
+	five := int32(5)
+	scaled.Spec.Replicas = &five
+	check(deployments.UpdateWith(ctx, scaled, &metav1.UpdateOptions{FieldManager: "hand"}))(t)
+	for range 2 {
+		if _, err := apply(&metav1.ApplyOptions{}); !apierror.IsConflict(err) {
+			t.Errorf("over another's replicas: %v", err)
+		}
+	}
+	if forced := check(apply(&metav1.ApplyOptions{Force: true}))(t); forced.GetSpec().GetReplicas() != 2 {
+		t.Errorf("forced: %v", forced.GetSpec())
+	}
+	// An object that was deleted is made anew.
+	if err := deployments.Delete(ctx, "default", "web", nil); err != nil {
+		t.Fatal(err)
+	}
+	if anew := check(apply(&metav1.ApplyOptions{}))(t); anew.GetMetadata().GetUid() == first.GetMetadata().GetUid() {
+		t.Errorf("after the delete: %v", anew.GetMetadata())
+	}
+	// Nobody is answered who may not apply.
+	if _, err := client.Of[*appsv1.Deployment](s.As(identity.Identity{Name: "eve"})).Apply(
+		ctx, "default", "web", []byte(declaredWeb), &metav1.ApplyOptions{FieldManager: "ci"}); !apierror.IsForbidden(err) {
+		t.Errorf("eve: %v", err)
 	}
 }

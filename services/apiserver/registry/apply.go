@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -36,12 +37,21 @@ func (r *resource) apply(ctx context.Context, req *metav1.ApplyRequest) (res *re
 	if err := checkManager(req.GetOptions().GetFieldManager(), true); err != nil {
 		return nil, err
 	}
+	digest, err := applyDigest(caller(ctx).String(), req)
+	if err != nil {
+		return nil, err
+	}
+	if current, err := r.reapplied(ctx, req, digest); err != nil {
+		return nil, err
+	} else if current != nil {
+		return resultOf(current), nil
+	}
 	declared, err := r.declared(req)
 	if err != nil {
 		return nil, err
 	}
 	for range maxRounds {
-		res, err = r.applyOver(ctx, req, declared, dry)
+		res, err = r.applyOver(ctx, req, declared, digest, dry)
 		if !r.isMissing(err, req) {
 			return res, err
 		}
@@ -63,8 +73,10 @@ func (r *resource) isMissing(err error, req *metav1.ApplyRequest) bool {
 }
 
 // applyOver merges what is declared into the object that is there.
-func (r *resource) applyOver(ctx context.Context, req *metav1.ApplyRequest, declared *manifest.Document, dry bool) (*result, error) {
+func (r *resource) applyOver(ctx context.Context, req *metav1.ApplyRequest, declared *manifest.Document, digest [sha256.Size]byte, dry bool) (*result, error) {
 	var merged kind.Object
+	var was int64
+	rests := false // on other objects
 	res, err := r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
 		o, entries, err := r.merged(current.Object, declared, req)
 		if err != nil {
@@ -78,13 +90,18 @@ func (r *resource) applyOver(ctx context.Context, req *metav1.ApplyRequest, decl
 			return outcome{}, err
 		}
 		kind.Metadata(out.object).ManagedFields = entries
-		merged = out.object
+		merged, was, rests = out.object, current.Revision, len(out.guards) > 0
 		return out, nil
 	})
-	if err == nil && merged != nil {
-		r.warn(ctx, merged)
+	if err != nil || merged == nil {
+		return res, err
 	}
-	return res, err
+	told := r.strategy.Warnings(merged)
+	tell(ctx, told)
+	if res.revision == was && !rests {
+		r.reapplies.put(digest, reapply{revision: was, warnings: told})
+	}
+	return res, nil
 }
 
 // applyNew creates the object out of what is declared.

@@ -34,6 +34,20 @@ func (r *resource) read(ctx context.Context, namespace, name, version string) (*
 	if err != nil {
 		return nil, err
 	}
+	e, err := r.atLeast(ctx, key, version)
+	if err == nil && e == nil {
+		err = r.notFound(namespace, name)
+	}
+	return e, err
+}
+
+// newest finds the object under a key as it is in the store when this is called, or later; nil when there is none.
+func (r *resource) newest(ctx context.Context, key string) (*watchcache.Entry, error) {
+	return r.atLeast(ctx, key, "")
+}
+
+// atLeast reads the cache once that is as fresh as the version demands, and the store when that takes long.
+func (r *resource) atLeast(ctx context.Context, key, version string) (*watchcache.Entry, error) {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := r.await(wait, version); err != nil {
@@ -41,23 +55,9 @@ func (r *resource) read(ctx context.Context, namespace, name, version string) (*
 			return nil, err
 		}
 		// The watch of the store is late. The store itself is always fresh.
-		e, err := r.fetch(ctx, key)
-		if err != nil || e == nil {
-			return nil, orNotFound(err, r, namespace, name)
-		}
-		return e, nil
+		return r.fetch(ctx, key)
 	}
-	if e := r.cache.Get(key); e != nil {
-		return e, nil
-	}
-	return nil, r.notFound(namespace, name)
-}
-
-func orNotFound(err error, r *resource, namespace, name string) error {
-	if err != nil {
-		return err
-	}
-	return r.notFound(namespace, name)
+	return r.cache.Get(key), nil
 }
 
 // key is the store key of a named object; a request that names none is refused.

@@ -141,6 +141,7 @@ type resource struct {
 	status    protoreflect.FieldDescriptor // nil when the kind has none
 	ruled     bool                         // the proto file has rules for objects of the kind
 	managed   func() *managed.Schema       // made when it is needed first
+	reapplies reapplies
 }
 
 func newResource(r *Registry, k *kind.Kind, cache *watchcache.Cache) *resource {

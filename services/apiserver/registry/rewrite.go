@@ -22,7 +22,7 @@ type outcome struct {
 
 // rewrite changes one object: it reads it, asks what should become of it, and writes that if the object is still as
 // it was read, else starts over. What is read first may be the cache's and late; a refusal, or the wish to change
-// nothing, therefore only counts once it was made on the store's own.
+// nothing, therefore only counts once the store has no newer one.
 func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool, decide func(current *watchcache.Entry) (outcome, error)) (*result, error) {
 	key, err := r.key(namespace, name)
 	if err != nil {
@@ -31,7 +31,7 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 	current, fresh := r.cache.Get(key), false
 	for range maxRounds {
 		if current == nil && !fresh {
-			if current, err = r.fetch(ctx, key); err != nil {
+			if current, err = r.newest(ctx, key); err != nil {
 				return nil, err
 			}
 			fresh = true
@@ -46,11 +46,15 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 		}
 		nothing := err == nil && !want.remove && (want.object == nil || same(current, want.object, value))
 		if (err != nil || nothing) && !fresh {
-			if current, err = r.fetch(ctx, key); err != nil {
-				return nil, err
+			newest, failed := r.newest(ctx, key)
+			if failed != nil {
+				return nil, failed
 			}
 			fresh = true
-			continue
+			if newest == nil || newest.Revision != current.Revision {
+				current = newest
+				continue
+			}
 		}
 		switch {
 		case err != nil:

@@ -212,4 +212,3 @@ func (k *kube) debug(ctx context.Context, path string) ([]byte, error) {
 }
 
 var _ side = (*kube)(nil)
-

@@ -29,6 +29,7 @@ type parameters struct {
 	applies                        int
 	span                           time.Duration
 	keep                           bool
+	profiles                       string
 }
 
 func (p *parameters) bind() {
@@ -46,6 +47,7 @@ func (p *parameters) bind() {
 	flag.IntVar(&p.rate, "rate", 100, "changes a second under watch")
 	flag.DurationVar(&p.span, "span", 5*time.Second, "how long pods change under watch in each round")
 	flag.IntVar(&p.applies, "applies", 3000, "applies in each round")
+	flag.StringVar(&p.profiles, "profiles", "", "directory for CPU profiles of both API servers, 3 s of each row's first round; none when empty")
 	flag.BoolVar(&p.keep, "keep", false, "keep the directory with the servers' data and logs")
 }
 
@@ -141,7 +143,8 @@ func (b *bench) all(ctx context.Context, sides []side) error {
 			for i := range sides {
 				s := sides[(i+round)%len(sides)]
 				runtime.GC() // of what the side before left in this process
-				if err := part.run(ctx, s, round); err != nil {
+				err := b.profiled(ctx, s, part.name, round, func() error { return part.run(ctx, s, round) })
+				if err != nil {
 					return fmt.Errorf("%s: %w", s.name(), err)
 				}
 			}

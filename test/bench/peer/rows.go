@@ -70,7 +70,7 @@ func (b *bench) memory(ctx context.Context, s side) error {
 // settle collects the API server's garbage until its resident memory stays where it is.
 func settle(ctx context.Context, s side) (resident, heap int64, err error) {
 	last := int64(0)
-	for range 20 {
+	for range 8 {
 		if _, err := s.debug(ctx, "/debug/pprof/heap?gc=1"); err != nil {
 			return 0, 0, err
 		}
@@ -82,7 +82,7 @@ func settle(ctx context.Context, s side) (resident, heap int64, err error) {
 		if resident, _, err = s.api().resident(); err != nil {
 			return 0, 0, err
 		}
-		if last != 0 && max(last-resident, resident-last) < last/200 {
+		if last != 0 && max(last-resident, resident-last) < last/50 {
 			break
 		}
 		last = resident

@@ -41,7 +41,9 @@ func (t *table) add(s side, what string, b better, value float64, spent usage) {
 	r.spent[s.name()] = r.spent[s.name()].plus(spent)
 }
 
-func (t *table) note(format string, args ...any) { t.notes = append(t.notes, fmt.Sprintf(format, args...)) }
+func (t *table) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+}
 
 // print writes the table in Markdown: medians of the rounds, and how many times better Kaji is.
 func (t *table) print(w io.Writer) {
