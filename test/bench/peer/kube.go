@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 
+	"github.com/go-logr/logr"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"kaji.dev/kaji/identity"
 )
@@ -45,6 +47,7 @@ func (k *kube) api() *process   { return k.server }
 func (k *kube) store() *process { return k.db }
 
 func (k *kube) start(ctx context.Context) error {
+	klog.SetLogger(logr.Discard()) // client-go tells of every watch that ends with its context
 	free, err := freeAddresses(3)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,22 @@ func (u usage) since(before usage) usage { return usage{u.api - before.api, u.st
 func (u usage) plus(v usage) usage { return usage{u.api + v.api, u.store + v.store} }
 
 func (u usage) total() float64 { return (u.api + u.store).Seconds() }
+
+// during has clients do work over and over for a while and returns how often they did. The first error ends it.
+func during(ctx context.Context, clients int, span time.Duration, work func(ctx context.Context, client int) error) (perSecond float64, err error) {
+	var done atomic.Int64
+	begin := time.Now()
+	_, err = together(ctx, clients, clients, func(ctx context.Context, c, _ int) error {
+		for ctx.Err() == nil && time.Since(begin) < span {
+			if err := work(ctx, c); err != nil {
+				return err
+			}
+			done.Add(1)
+		}
+		return nil
+	})
+	return float64(done.Load()) / time.Since(begin).Seconds(), err
+}
 
 // together has clients do work 0…n-1 among them and returns how long all of it took. The first error ends it.
 func together(ctx context.Context, clients, n int, work func(ctx context.Context, client, i int) error) (time.Duration, error) {

@@ -26,7 +26,6 @@ type parameters struct {
 	only                           string
 	rounds, pods, clients, lists   int
 	connections, watchers, rate    int
-	applies                        int
 	span                           time.Duration
 	keep                           bool
 	profiles                       string
@@ -45,14 +44,13 @@ func (p *parameters) bind() {
 	flag.IntVar(&p.lists, "lists", 4, "lists at once when memory is measured")
 	flag.IntVar(&p.watchers, "watchers", 1000, "watchers")
 	flag.IntVar(&p.rate, "rate", 100, "changes a second under watch")
-	flag.DurationVar(&p.span, "span", 5*time.Second, "how long pods change under watch in each round")
-	flag.IntVar(&p.applies, "applies", 3000, "applies in each round")
+	flag.DurationVar(&p.span, "span", 5*time.Second, "how long pods change under watch, and are applied, in each round")
 	flag.StringVar(&p.profiles, "profiles", "", "directory for CPU profiles of both API servers, 3 s of each row's first round; none when empty")
 	flag.BoolVar(&p.keep, "keep", false, "keep the directory with the servers' data and logs")
 }
 
 func (p *parameters) validate() error {
-	for _, n := range []int{p.rounds, p.pods, p.clients, p.connections, p.lists, p.watchers, p.rate, p.applies} {
+	for _, n := range []int{p.rounds, p.pods, p.clients, p.connections, p.lists, p.watchers, p.rate} {
 		if n < 1 {
 			return errors.New("all numbers must be positive")
 		}
@@ -116,12 +114,14 @@ func compare(ctx context.Context, p parameters) (err error) {
 		}
 	}
 	begin := time.Now()
-	if err := b.all(ctx, sides); err != nil {
-		return err
+	err = b.all(ctx, sides)
+	whole := ""
+	if err != nil {
+		whole = ", ended early"
 	}
-	fmt.Printf("## Kaji beside kube-apiserver: %d rounds in turns, %d CPUs, %.0f s\n\n", p.rounds, runtime.NumCPU(), time.Since(begin).Seconds())
+	fmt.Printf("## Kaji beside kube-apiserver: %d rounds in turns, %d CPUs, %.0f s%s\n\n", p.rounds, runtime.NumCPU(), time.Since(begin).Seconds(), whole)
 	b.table.print(os.Stdout)
-	return nil
+	return err
 }
 
 // all runs every row round by round, one side after the other, the other one first in every second round.

@@ -220,7 +220,7 @@ func (b *bench) apply(ctx context.Context, s side) error {
 		return err
 	}
 	before := used(s)
-	took, err := together(ctx, b.p.clients, b.p.applies, func(ctx context.Context, c, _ int) error {
+	rate, err := during(ctx, b.p.clients, b.p.span, func(ctx context.Context, c int) error {
 		got, err := s.apply(ctx, c, applied)
 		if err == nil && got != want {
 			err = fmt.Errorf("resourceVersion went from %s to %s", want, got)
@@ -230,7 +230,7 @@ func (b *bench) apply(ctx context.Context, s side) error {
 	if err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
-	b.table.add(s, fmt.Sprintf("apply of an unchanged Deployment, %d clients: per second", b.p.clients), more, float64(b.p.applies)/took.Seconds(), used(s).since(before))
+	b.table.add(s, fmt.Sprintf("apply of an unchanged Deployment, %d clients: per second", b.p.clients), more, rate, used(s).since(before))
 	now, err := s.revision(ctx)
 	if err != nil {
 		return err
