@@ -28,6 +28,7 @@ const (
 	ReasonTooManyRequests    Reason = "TOO_MANY_REQUESTS"    // RESOURCE_EXHAUSTED, with RetryInfo
 	ReasonTooLarge           Reason = "TOO_LARGE"            // RESOURCE_EXHAUSTED: will not get better by waiting
 	ReasonQuotaExceeded      Reason = "STORE_QUOTA_EXCEEDED" // RESOURCE_EXHAUSTED: the store is full
+	ReasonDisruptionBudget   Reason = "DISRUPTION_BUDGET"    // RESOURCE_EXHAUSTED, with RetryInfo: too few pods are healthy
 	ReasonUnavailable        Reason = "UNAVAILABLE"          // UNAVAILABLE
 	ReasonTimeout            Reason = "TIMEOUT"              // DEADLINE_EXCEEDED
 	ReasonCanceled           Reason = "CANCELED"             // CANCELLED
@@ -144,6 +145,14 @@ func TooManyRequests(message string, after time.Duration) *Error {
 	return &Error{Reason: ReasonTooManyRequests, Message: message, RetryAfter: after}
 }
 
+// DisruptionBudget says that a pod cannot be evicted now, since too few of its like would be left. Unlike TooManyRequests
+// it is not tried again by clients of themselves: the wait may be long, and whoever evicts wants to know of it.
+func DisruptionBudget(namespace, pod, message string, after time.Duration) *Error {
+	e := about(ReasonDisruptionBudget, "pods.core", namespace, pod, "cannot be evicted now: "+message)
+	e.RetryAfter = after
+	return e
+}
+
 // TooLarge says that a request or an object is over a limit.
 func TooLarge(message string) *Error { return &Error{Reason: ReasonTooLarge, Message: message} }
 
@@ -193,10 +202,13 @@ func IsUnavailable(err error) bool { return ReasonOf(err) == ReasonUnavailable }
 // IsTooManyRequests reports whether the caller is asked to slow down.
 func IsTooManyRequests(err error) bool { return ReasonOf(err) == ReasonTooManyRequests }
 
+// IsDisruptionBudget reports whether a disruption budget forbids an eviction for now.
+func IsDisruptionBudget(err error) bool { return ReasonOf(err) == ReasonDisruptionBudget }
+
 // IsRetriable reports whether the same call may go through later.
 func IsRetriable(err error) bool {
 	switch ReasonOf(err) {
-	case ReasonUnavailable, ReasonTooManyRequests, ReasonTimeout:
+	case ReasonUnavailable, ReasonTooManyRequests, ReasonDisruptionBudget, ReasonTimeout:
 		return true
 	}
 	return false

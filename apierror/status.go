@@ -28,6 +28,7 @@ var codeOf = map[Reason]codes.Code{
 	ReasonTooManyRequests:    codes.ResourceExhausted,
 	ReasonTooLarge:           codes.ResourceExhausted,
 	ReasonQuotaExceeded:      codes.ResourceExhausted,
+	ReasonDisruptionBudget:   codes.ResourceExhausted,
 	ReasonUnavailable:        codes.Unavailable,
 	ReasonTimeout:            codes.DeadlineExceeded,
 	ReasonCanceled:           codes.Canceled,

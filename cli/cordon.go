@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/kind"
 )
@@ -32,27 +34,38 @@ func newUnschedulable(s *session, verb, short, past string, value bool) *cobra.C
 			}
 			var errs []error
 			for _, name := range args {
-				t := target{kind: kind.Lookup("nodes"), name: name}
-				done := "already " + past
-				_, err := update(c.Context(), conn, t, func(o kind.Object) (bool, error) {
-					n := o.(*corev1.Node)
-					if n.GetSpec().GetUnschedulable() == value {
-						return false, nil
-					}
-					if n.Spec == nil {
-						n.Spec = &corev1.NodeSpec{}
-					}
-					n.Spec.Unschedulable = value
-					done = past
-					return true, nil
-				})
+				changed, err := setUnschedulable(c.Context(), conn, name, value)
 				if err != nil {
 					errs = append(errs, err)
 					continue
 				}
-				fmt.Fprintf(s.Out, "%s %s\n", t, done)
+				fmt.Fprintf(s.Out, "node/%s %s\n", name, cordonWord(past, changed))
 			}
 			return errors.Join(errs...)
 		},
 	}
+}
+
+// cordonWord says what was done to a node.
+func cordonWord(past string, changed bool) string {
+	if changed {
+		return past
+	}
+	return "already " + past
+}
+
+// setUnschedulable lets new pods onto a node or not, and tells whether that is a change.
+func setUnschedulable(ctx context.Context, conn *client.Client, name string, value bool) (changed bool, err error) {
+	_, err = update(ctx, conn, target{kind: kind.Lookup("nodes"), name: name}, func(o kind.Object) (bool, error) {
+		n := o.(*corev1.Node)
+		if changed = n.GetSpec().GetUnschedulable() != value; !changed {
+			return false, nil
+		}
+		if n.Spec == nil {
+			n.Spec = &corev1.NodeSpec{}
+		}
+		n.Spec.Unschedulable = value
+		return true, nil
+	})
+	return changed, err
 }

@@ -65,6 +65,8 @@ func (s *Server) do(ctx context.Context, k *kind.Kind, verb metav1.Verb, subreso
 		return s.deleteCollection(k, r)
 	case *corev1.BindPodsRequest:
 		return s.bind(r), nil
+	case *corev1.EvictPodRequest:
+		return s.evict(r)
 	}
 	if subresource == "scale" {
 		return s.updateScale(k, request)

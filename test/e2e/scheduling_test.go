@@ -19,7 +19,7 @@ func TestScheduling(t *testing.T) {
 		name string
 		run  func(*rig)
 	}{
-		{"selectors and affinity", selectors}, {"taints", taints}, {"cordon", cordon}, {"too big", tooBig}, {"lost node", lostNode},
+		{"selectors and affinity", selectors}, {"taints", taints}, {"cordon", cordon}, {"drain", drain}, {"too big", tooBig}, {"lost node", lostNode},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mine := *r
@@ -152,6 +152,37 @@ func cordon(r *rig) {
 		r.remove(fmt.Sprint("cordon-", i))
 	}
 	r.remove("cordon-waits")
+}
+
+// drain moves what runs on a node elsewhere, and keeps new pods off it.
+func drain(r *rig) {
+	r.run(deployment("drains", 6, "") + "---\n" + sleeper("lone", "nodeName: node-3\n  volumes: [{name: v, emptyDir: {}}]"))
+	r.kaji("rollout", "status", "deployment/drains", "--timeout=2m")
+	r.ready("lone")
+	refused, err := r.try("drain", "node-3")
+	if err == nil {
+		r.t.Error("node-3 was drained without a word about lone")
+	}
+	contains(r.t, "drain", refused+fmt.Sprint(err), "default/lone", "--force", "--delete-emptydir-data")
+	r.ready("lone")
+	out := r.kaji("drain", "node-3", "--force", "--delete-emptydir-data", "--timeout=2m")
+	contains(r.t, "drain", out, "node/node-3 already cordoned", "evicting pod default/lone", "pod/lone evicted", "node/node-3 drained")
+	if left := r.kaji("get", "pods", "--field-selector=spec.nodeName=node-3", "-o", "name"); left != "" {
+		r.t.Errorf("still on the node: %s", left)
+	}
+	r.kaji("rollout", "status", "deployment/drains", "--timeout=2m")
+	for _, p := range r.podsOf("drains") {
+		if p.GetSpec().GetNodeName() == "node-3" {
+			r.t.Errorf("%s went to the drained node", p.GetMetadata().GetName())
+		}
+	}
+	r.kaji("uncordon", "node-3")
+	r.kaji("taint", "nodes", "node-1", "node-2", "busy:NoSchedule")
+	r.run(sleeper("untainted", ""))
+	r.on("untainted", "node-3")
+	r.kaji("taint", "nodes", "node-1", "node-2", "busy-")
+	r.kaji("delete", "deployment", "drains")
+	r.remove("untainted")
 }
 
 func tooBig(r *rig) {

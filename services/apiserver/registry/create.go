@@ -82,7 +82,8 @@ func (r *resource) createOnce(ctx context.Context, o kind.Object, manager string
 			return nil, err
 		}
 		r.strategy.PrepareCreate(o)
-		if err := r.invalid(o, append(r.shape(o), r.strategy.Validate(o)...)); err != nil {
+		violations := append(append(r.shape(o), r.strategy.Validate(o)...), r.strategy.ValidateCreate(o)...)
+		if err := r.invalid(o, violations); err != nil {
 			return nil, err
 		}
 		if err := r.cfg.Admission.Validate(ctx, req); err != nil {

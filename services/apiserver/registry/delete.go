@@ -25,12 +25,17 @@ func (r *resource) delete(ctx context.Context, req *metav1.DeleteRequest) (*meta
 	if err != nil {
 		return nil, err
 	}
+	return r.deleted(req.GetName(), res), nil
+}
+
+// deleted is the answer for an object that is gone, or going.
+func (r *resource) deleted(name string, res *result) *metav1.Status {
 	return &metav1.Status{
 		Status: "Success",
 		Details: &metav1.StatusDetails{
-			Name: req.GetName(), Group: r.kind.Group, Kind: r.kind.Plural(), Uid: res.object.GetMetadata().GetUid(),
+			Name: name, Group: r.kind.Group, Kind: r.kind.Plural(), Uid: res.object.GetMetadata().GetUid(),
 		},
-	}, nil
+	}
 }
 
 // remove is delete, with what the object was last.

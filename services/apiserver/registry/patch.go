@@ -77,6 +77,9 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 	case scaleSubresource:
 		decide = r.scalePatch(ctx, apply, req.GetOptions().GetFieldManager(), dry)
 	default:
+		if _, ok := r.strategy.Subresources[req.GetSubresource()]; ok {
+			break
+		}
 		return nil, apierror.BadRequest(fmt.Sprintf("%s have no sub-resource %q that can be patched", r.kind, req.GetSubresource()))
 	}
 	res, err = r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, decide)

@@ -103,13 +103,7 @@ func (r *resource) unaryFor(o *metav1.MethodOptions) unary {
 			return typed(r.create(ctx, o, opts))
 		}
 	case call{metav1.Verb_VERB_UPDATE, ""}, call{metav1.Verb_VERB_UPDATE, statusSubresource}:
-		return func(ctx context.Context, req proto.Message) (any, error) {
-			object, opts, err := objectOf[*metav1.UpdateOptions](req)
-			if err != nil {
-				return nil, err
-			}
-			return typed(r.update(ctx, object, o.GetSubresource(), opts))
-		}
+		return r.updater(o.GetSubresource())
 	case call{metav1.Verb_VERB_PATCH, ""}:
 		return func(ctx context.Context, req proto.Message) (any, error) {
 			return typed(r.patch(ctx, req.(*metav1.PatchRequest)))
@@ -142,8 +136,31 @@ func (r *resource) unaryFor(o *metav1.MethodOptions) unary {
 		return func(ctx context.Context, req proto.Message) (any, error) {
 			return r.bindPods(ctx, req.(*corev1.BindPodsRequest))
 		}
+	case call{metav1.Verb_VERB_CREATE, evictionSubresource}:
+		return func(ctx context.Context, req proto.Message) (any, error) {
+			evict := req.(*corev1.EvictPodRequest)
+			e, err := evictionOf(evict)
+			if err != nil {
+				return nil, err
+			}
+			return r.evictPod(ctx, e, evict.GetOptions())
+		}
+	}
+	if _, ok := r.strategy.Subresources[o.GetSubresource()]; ok && o.GetVerb() == metav1.Verb_VERB_UPDATE {
+		return r.updater(o.GetSubresource())
 	}
 	return nil
+}
+
+// updater serves updates of an object, or of a part of it.
+func (r *resource) updater(subresource string) unary {
+	return func(ctx context.Context, req proto.Message) (any, error) {
+		object, opts, err := objectOf[*metav1.UpdateOptions](req)
+		if err != nil {
+			return nil, err
+		}
+		return typed(r.update(ctx, object, subresource, opts))
+	}
 }
 
 // typed is a result as the typed services answer it.

@@ -15,7 +15,7 @@ import (
 // statusSubresource is the part of an object that is written through UpdateStatus.
 const statusSubresource = "status"
 
-// update replaces an object, or with the sub-resource status, the status of one. It owns the object.
+// update replaces an object, or the part of one that the sub-resource stands for. It owns the object.
 func (r *resource) update(ctx context.Context, o kind.Object, subresource string, opts *metav1.UpdateOptions) (res *result, err error) {
 	m := kind.Metadata(o)
 	start, dry := time.Now(), false
@@ -55,9 +55,14 @@ func (r *resource) replace(ctx context.Context, new kind.Object, current *watchc
 	if err := r.sameObject(new, old); err != nil {
 		return outcome{}, err
 	}
-	if subresource == statusSubresource {
+	part, isPart := r.strategy.Subresources[subresource]
+	switch {
+	case subresource == statusSubresource:
 		new = r.onlyStatus(new, old)
-	} else {
+	case isPart:
+		new = part.Take(new, old)
+		r.strategy.Default(new)
+	default:
 		r.carryOver(new, old)
 		r.strategy.Default(new)
 	}
@@ -73,7 +78,11 @@ func (r *resource) replace(ctx context.Context, new kind.Object, current *watchc
 		if r.status != nil && !r.sameSpec(new, old) {
 			kind.Metadata(new).Generation = old.GetMetadata().GetGeneration() + 1
 		}
-		violations = append(append(violations, r.strategy.Validate(new)...), r.strategy.ValidateUpdate(new, old)...)
+		validate := r.strategy.ValidateUpdate
+		if isPart {
+			validate = part.ValidateUpdate
+		}
+		violations = append(append(violations, r.strategy.Validate(new)...), validate(new, old)...)
 	}
 	if err := r.invalid(new, violations); err != nil {
 		return outcome{}, err

@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -145,10 +146,15 @@ func validateEphemeral(f *podFacts, path *field.Path) field.ErrorList {
 		for name, set := range map[string]bool{
 			"ports": len(c.Ports) > 0, "livenessProbe": c.LivenessProbe != nil, "readinessProbe": c.ReadinessProbe != nil,
 			"startupProbe": c.StartupProbe != nil, "lifecycle": c.Lifecycle != nil, "restartPolicy": c.RestartPolicy != nil,
-			"resources": len(c.Resources.GetLimits())+len(c.Resources.GetRequests()) > 0, "resizePolicy": len(c.ResizePolicy) > 0,
+			"volumeMounts": slices.ContainsFunc(c.VolumeMounts, func(m *corev1.VolumeMount) bool { return m.SubPath != "" || m.SubPathExpr != "" }),
+			"resources":    len(c.Resources.GetLimits())+len(c.Resources.GetRequests()) > 0, "resizePolicy": len(c.ResizePolicy) > 0,
 		} {
 			if set {
-				errs = append(errs, field.Forbidden(at.Child(name), "cannot be set for an Ephemeral Container"))
+				why := "cannot be set for an Ephemeral Container"
+				if name == "volumeMounts" {
+					why = "subPath and subPathExpr cannot be set for an Ephemeral Container"
+				}
+				errs = append(errs, field.Forbidden(at.Child(name), why))
 			}
 		}
 	}

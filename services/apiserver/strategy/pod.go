@@ -10,6 +10,7 @@ func podRules() rules[*corev1.Pod] {
 	return rules[*corev1.Pod]{
 		defaults:       defaultPod,
 		validate:       validatePod,
+		validateCreate: validatePodCreate,
 		validateUpdate: validatePodUpdate,
 		validateStatus: validatePodStatus,
 		prepareCreate:  preparePod,
@@ -17,6 +18,10 @@ func podRules() rules[*corev1.Pod] {
 			if new.Status == nil {
 				new.Status = old.Status
 			}
+		},
+		parts: map[string]part[*corev1.Pod]{
+			"ephemeralcontainers": {takeEphemeralContainers, validateEphemeralContainersUpdate},
+			"resize":              {resized, validateResize},
 		},
 	}
 }
@@ -37,12 +42,19 @@ func preparePod(p *corev1.Pod) {
 func validatePod(p *corev1.Pod) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := validatePodSpec(p.GetSpec(), path)
+	if p.GetSpec().GetNodeName() != "" && len(p.GetSpec().GetSchedulingGates()) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
+	}
+	return errs
+}
+
+// validatePodCreate checks what only a pod that is there already may have.
+func validatePodCreate(p *corev1.Pod) field.ErrorList {
+	path := field.NewPath("spec")
+	var errs field.ErrorList
 	for i := range p.GetSpec().GetEphemeralContainers() {
 		errs = append(errs, field.Forbidden(path.Child("ephemeralContainers").Index(i),
 			"cannot be set on create; ephemeral containers are added to a running pod"))
-	}
-	if p.GetSpec().GetNodeName() != "" && len(p.GetSpec().GetSchedulingGates()) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
 	}
 	return errs
 }

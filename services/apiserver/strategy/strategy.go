@@ -20,13 +20,16 @@ import (
 
 // Strategy is what the registry asks of one kind. No function of a Strategy made by For is nil.
 //
-// On create the registry calls Default, PrepareCreate, Validate; on update Default, PrepareUpdate,
-// Validate, ValidateUpdate; on a write of the status sub-resource only ValidateStatusUpdate.
+// On create the registry calls Default, PrepareCreate, Validate, ValidateCreate; on update Default, PrepareUpdate,
+// Validate, ValidateUpdate; on a write of one of Subresources its Take and then the same with its own
+// ValidateUpdate; on a write of the status sub-resource only ValidateStatusUpdate.
 type Strategy struct {
 	// Default fills in what the user left out.
 	Default func(obj kind.Object)
 	// Validate returns every violation of obj, looked at alone.
 	Validate func(obj kind.Object) []apierror.FieldViolation
+	// ValidateCreate returns what a new object may not have, though one that is there already may.
+	ValidateCreate func(obj kind.Object) []apierror.FieldViolation
 	// ValidateUpdate returns every change from old to new that is not allowed.
 	ValidateUpdate func(new, old kind.Object) []apierror.FieldViolation
 	// ValidateStatusUpdate returns every violation in a new status; the rest of new equals old.
@@ -37,6 +40,18 @@ type Strategy struct {
 	PrepareUpdate func(new, old kind.Object)
 	// Warnings names the fields set in obj that nothing acts on, one sentence each.
 	Warnings func(obj kind.Object) []string
+	// Subresources are the parts of the spec that are written by themselves, by name; nil when there are none.
+	Subresources map[string]Subresource
+}
+
+// Subresource is a part of the spec that is written by itself, under rules of its own.
+type Subresource struct {
+	// Take returns a copy of old with that part as new has it. When the two cannot be matched, so that it is unclear
+	// what is meant, the copy has more of new, and ValidateUpdate refuses it.
+	Take func(new, old kind.Object) kind.Object
+	// ValidateUpdate returns every change from old to what Take returned, with defaults, that is not allowed. Validate
+	// has looked at the new object before.
+	ValidateUpdate func(new, old kind.Object) []apierror.FieldViolation
 }
 
 // rules are the parts of a Strategy written for one Go type; nil parts do nothing.
@@ -44,10 +59,38 @@ type rules[T kind.Object] struct {
 	name           nameRule
 	defaults       func(obj T)
 	validate       func(obj T) field.ErrorList
+	validateCreate func(obj T) field.ErrorList
 	validateUpdate func(new, old T) field.ErrorList
 	validateStatus func(new, old T) field.ErrorList
 	prepareCreate  func(obj T)
 	prepareUpdate  func(new, old T)
+	parts          map[string]part[T]
+}
+
+// part is a Subresource written for one Go type.
+type part[T kind.Object] struct {
+	take           func(new, old T) T
+	validateUpdate func(new, old T) field.ErrorList
+}
+
+func (p part[T]) subresource() Subresource {
+	return Subresource{
+		Take: func(new, old kind.Object) kind.Object { return p.take(new.(T), old.(T)) },
+		ValidateUpdate: func(new, old kind.Object) []apierror.FieldViolation {
+			return violations(p.validateUpdate(new.(T), old.(T)))
+		},
+	}
+}
+
+func subresources[T kind.Object](parts map[string]part[T]) map[string]Subresource {
+	if len(parts) == 0 {
+		return nil
+	}
+	out := make(map[string]Subresource, len(parts))
+	for name, p := range parts {
+		out[name] = p.subresource()
+	}
+	return out
 }
 
 // For returns the strategy of a kind. A kind that has none of its own gets the rules that hold for
@@ -111,6 +154,12 @@ func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
 			}
 			return violations(errs)
 		},
+		ValidateCreate: func(obj kind.Object) []apierror.FieldViolation {
+			if r.validateCreate == nil {
+				return nil
+			}
+			return violations(r.validateCreate(obj.(T)))
+		},
 		ValidateUpdate: func(new, old kind.Object) []apierror.FieldViolation {
 			errs := validateMetadataUpdate(metadataOf(new), metadataOf(old), field.NewPath("metadata"))
 			if r.validateUpdate != nil {
@@ -138,6 +187,7 @@ func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
 		Warnings: func(obj kind.Object) []string {
 			return unsupported.warnings(obj)
 		},
+		Subresources: subresources(r.parts),
 	}
 }
 

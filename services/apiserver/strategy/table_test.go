@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 
 	"kaji.dev/kaji/apierror"
@@ -96,7 +97,7 @@ func runCases(t *testing.T, base string, cases []ruleCase) {
 		seen[c.name] = true
 		t.Run(c.name, func(t *testing.T) {
 			o, s := build(t, base, c.patch)
-			got := s.Validate(o)
+			got := append(s.Validate(o), s.ValidateCreate(o)...)
 			want := slices.Clone(c.want)
 			slices.Sort(want)
 			if !slices.Equal(brief(got), want) {
@@ -120,6 +121,34 @@ func runUpdates(t *testing.T, base string, cases []ruleCase) {
 			new, _ := build(t, base, c.patch)
 			s.PrepareUpdate(new, old)
 			got := brief(append(s.Validate(new), s.ValidateUpdate(new, old)...))
+			want := slices.Clone(c.want)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("violations\n  got  %q\n  want %q", got, want)
+			}
+		})
+	}
+}
+
+// runParts takes base as the old object, and writes the sub-resource of it as base with the patch has it.
+func runParts(t *testing.T, subresource, base string, cases []ruleCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			old, s := build(t, base, "{}")
+			wanted, _ := build(t, base, c.patch)
+			part := s.Subresources[subresource]
+			before := proto.Clone(old)
+			new := part.Take(wanted, old)
+			s.Default(new)
+			s.PrepareUpdate(new, old)
+			if !proto.Equal(old, before) {
+				t.Error("the old object was changed")
+			}
+			if !proto.Equal(new.GetMetadata(), old.GetMetadata()) {
+				t.Errorf("metadata changed: %v", new.GetMetadata())
+			}
+			got := brief(append(s.Validate(new), part.ValidateUpdate(new, old)...))
 			want := slices.Clone(c.want)
 			slices.Sort(want)
 			if !slices.Equal(got, want) {

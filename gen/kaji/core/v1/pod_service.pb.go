@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	v11 "kaji.dev/kaji/gen/kaji/policy/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -187,11 +188,66 @@ func (x *UpdatePodRequest) GetOptions() *v1.UpdateOptions {
 	return nil
 }
 
+// EvictPodRequest names a Pod to evict.
+type EvictPodRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The eviction; metadata names the pod.
+	Object *v11.Eviction `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	// Dry run; so may the delete options of the eviction say.
+	Options       *v1.CreateOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvictPodRequest) Reset() {
+	*x = EvictPodRequest{}
+	mi := &file_kaji_core_v1_pod_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvictPodRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvictPodRequest) ProtoMessage() {}
+
+func (x *EvictPodRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvictPodRequest.ProtoReflect.Descriptor instead.
+func (*EvictPodRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EvictPodRequest) GetObject() *v11.Eviction {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *EvictPodRequest) GetOptions() *v1.CreateOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 var File_kaji_core_v1_pod_service_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekaji/core/v1/pod_service.proto\x12\fkaji.core.v1\x1a\x1ckaji/core/v1/bind_pods.proto\x1a\x16kaji/core/v1/pod.proto\x1a\x1ekaji/core/v1/pod_streams.proto\x1a\x1akaji/meta/v1/options.proto\x1a\"kaji/meta/v1/request_options.proto\x1a\x1bkaji/meta/v1/requests.proto\x1a\x19kaji/meta/v1/status.proto\"k\n" +
+	"\x1ekaji/core/v1/pod_service.proto\x12\fkaji.core.v1\x1a\x1ckaji/core/v1/bind_pods.proto\x1a\x16kaji/core/v1/pod.proto\x1a\x1ekaji/core/v1/pod_streams.proto\x1a\x1akaji/meta/v1/options.proto\x1a\"kaji/meta/v1/request_options.proto\x1a\x1bkaji/meta/v1/requests.proto\x1a\x19kaji/meta/v1/status.proto\x1a\x1dkaji/policy/v1/eviction.proto\"k\n" +
 	"\x11WatchPodsResponse\x12+\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x17.kaji.meta.v1.EventTypeR\x04type\x12)\n" +
 	"\x06object\x18\x02 \x01(\v2\x11.kaji.core.v1.PodR\x06object\"t\n" +
@@ -200,7 +256,11 @@ const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions\"t\n" +
 	"\x10UpdatePodRequest\x12)\n" +
 	"\x06object\x18\x01 \x01(\v2\x11.kaji.core.v1.PodR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions2\x86\b\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions\"z\n" +
+	"\x0fEvictPodRequest\x120\n" +
+	"\x06object\x18\x01 \x01(\v2\x18.kaji.policy.v1.EvictionR\x06object\x125\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions2\x9f\n" +
+	"\n" +
 	"\n" +
 	"PodService\x12=\n" +
 	"\x06GetPod\x12\x18.kaji.meta.v1.GetRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x01\x12D\n" +
@@ -213,7 +273,11 @@ const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\bPatchPod\x12\x1a.kaji.meta.v1.PatchRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x06\x12A\n" +
 	"\bApplyPod\x12\x1a.kaji.meta.v1.ApplyRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\t\x12F\n" +
 	"\tDeletePod\x12\x1b.kaji.meta.v1.DeleteRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\a\x12[\n" +
-	"\x14DeleteCollectionPods\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\b\x12Z\n" +
+	"\x14DeleteCollectionPods\x12%.kaji.meta.v1.DeleteCollectionRequest\x1a\x14.kaji.meta.v1.Status\"\x06\xa2\xbb\x18\x02\b\b\x12n\n" +
+	"\x1cUpdatePodEphemeralContainers\x12\x1e.kaji.core.v1.UpdatePodRequest\x1a\x11.kaji.core.v1.Pod\"\x1b\xa2\xbb\x18\x17\b\x05\x12\x13ephemeralcontainers\x12T\n" +
+	"\x0fUpdatePodResize\x12\x1e.kaji.core.v1.UpdatePodRequest\x1a\x11.kaji.core.v1.Pod\"\x0e\xa2\xbb\x18\n" +
+	"\b\x05\x12\x06resize\x12Q\n" +
+	"\bEvictPod\x12\x1d.kaji.core.v1.EvictPodRequest\x1a\x14.kaji.meta.v1.Status\"\x10\xa2\xbb\x18\f\b\x04\x12\beviction\x12Z\n" +
 	"\bBindPods\x12\x1d.kaji.core.v1.BindPodsRequest\x1a\x1e.kaji.core.v1.BindPodsResponse\"\x0f\xa2\xbb\x18\v\b\x04\x12\abinding\x12X\n" +
 	"\n" +
 	"GetPodLogs\x12\x1c.kaji.core.v1.PodLogsRequest\x1a\x1d.kaji.core.v1.PodLogsResponse\"\v\xa2\xbb\x18\a\b\x01\x12\x03log0\x01\x12X\n" +
@@ -231,69 +295,79 @@ func file_kaji_core_v1_pod_service_proto_rawDescGZIP() []byte {
 	return file_kaji_core_v1_pod_service_proto_rawDescData
 }
 
-var file_kaji_core_v1_pod_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_kaji_core_v1_pod_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_kaji_core_v1_pod_service_proto_goTypes = []any{
 	(*WatchPodsResponse)(nil),          // 0: kaji.core.v1.WatchPodsResponse
 	(*CreatePodRequest)(nil),           // 1: kaji.core.v1.CreatePodRequest
 	(*UpdatePodRequest)(nil),           // 2: kaji.core.v1.UpdatePodRequest
-	(v1.EventType)(0),                  // 3: kaji.meta.v1.EventType
-	(*Pod)(nil),                        // 4: kaji.core.v1.Pod
-	(*v1.CreateOptions)(nil),           // 5: kaji.meta.v1.CreateOptions
-	(*v1.UpdateOptions)(nil),           // 6: kaji.meta.v1.UpdateOptions
-	(*v1.GetRequest)(nil),              // 7: kaji.meta.v1.GetRequest
-	(*v1.ListRequest)(nil),             // 8: kaji.meta.v1.ListRequest
-	(*v1.WatchRequest)(nil),            // 9: kaji.meta.v1.WatchRequest
-	(*v1.PatchRequest)(nil),            // 10: kaji.meta.v1.PatchRequest
-	(*v1.ApplyRequest)(nil),            // 11: kaji.meta.v1.ApplyRequest
-	(*v1.DeleteRequest)(nil),           // 12: kaji.meta.v1.DeleteRequest
-	(*v1.DeleteCollectionRequest)(nil), // 13: kaji.meta.v1.DeleteCollectionRequest
-	(*BindPodsRequest)(nil),            // 14: kaji.core.v1.BindPodsRequest
-	(*PodLogsRequest)(nil),             // 15: kaji.core.v1.PodLogsRequest
-	(*PodExecRequest)(nil),             // 16: kaji.core.v1.PodExecRequest
-	(*PodList)(nil),                    // 17: kaji.core.v1.PodList
-	(*v1.Status)(nil),                  // 18: kaji.meta.v1.Status
-	(*BindPodsResponse)(nil),           // 19: kaji.core.v1.BindPodsResponse
-	(*PodLogsResponse)(nil),            // 20: kaji.core.v1.PodLogsResponse
-	(*PodExecResponse)(nil),            // 21: kaji.core.v1.PodExecResponse
+	(*EvictPodRequest)(nil),            // 3: kaji.core.v1.EvictPodRequest
+	(v1.EventType)(0),                  // 4: kaji.meta.v1.EventType
+	(*Pod)(nil),                        // 5: kaji.core.v1.Pod
+	(*v1.CreateOptions)(nil),           // 6: kaji.meta.v1.CreateOptions
+	(*v1.UpdateOptions)(nil),           // 7: kaji.meta.v1.UpdateOptions
+	(*v11.Eviction)(nil),               // 8: kaji.policy.v1.Eviction
+	(*v1.GetRequest)(nil),              // 9: kaji.meta.v1.GetRequest
+	(*v1.ListRequest)(nil),             // 10: kaji.meta.v1.ListRequest
+	(*v1.WatchRequest)(nil),            // 11: kaji.meta.v1.WatchRequest
+	(*v1.PatchRequest)(nil),            // 12: kaji.meta.v1.PatchRequest
+	(*v1.ApplyRequest)(nil),            // 13: kaji.meta.v1.ApplyRequest
+	(*v1.DeleteRequest)(nil),           // 14: kaji.meta.v1.DeleteRequest
+	(*v1.DeleteCollectionRequest)(nil), // 15: kaji.meta.v1.DeleteCollectionRequest
+	(*BindPodsRequest)(nil),            // 16: kaji.core.v1.BindPodsRequest
+	(*PodLogsRequest)(nil),             // 17: kaji.core.v1.PodLogsRequest
+	(*PodExecRequest)(nil),             // 18: kaji.core.v1.PodExecRequest
+	(*PodList)(nil),                    // 19: kaji.core.v1.PodList
+	(*v1.Status)(nil),                  // 20: kaji.meta.v1.Status
+	(*BindPodsResponse)(nil),           // 21: kaji.core.v1.BindPodsResponse
+	(*PodLogsResponse)(nil),            // 22: kaji.core.v1.PodLogsResponse
+	(*PodExecResponse)(nil),            // 23: kaji.core.v1.PodExecResponse
 }
 var file_kaji_core_v1_pod_service_proto_depIdxs = []int32{
-	3,  // 0: kaji.core.v1.WatchPodsResponse.type:type_name -> kaji.meta.v1.EventType
-	4,  // 1: kaji.core.v1.WatchPodsResponse.object:type_name -> kaji.core.v1.Pod
-	4,  // 2: kaji.core.v1.CreatePodRequest.object:type_name -> kaji.core.v1.Pod
-	5,  // 3: kaji.core.v1.CreatePodRequest.options:type_name -> kaji.meta.v1.CreateOptions
-	4,  // 4: kaji.core.v1.UpdatePodRequest.object:type_name -> kaji.core.v1.Pod
-	6,  // 5: kaji.core.v1.UpdatePodRequest.options:type_name -> kaji.meta.v1.UpdateOptions
-	7,  // 6: kaji.core.v1.PodService.GetPod:input_type -> kaji.meta.v1.GetRequest
-	8,  // 7: kaji.core.v1.PodService.ListPods:input_type -> kaji.meta.v1.ListRequest
-	9,  // 8: kaji.core.v1.PodService.WatchPods:input_type -> kaji.meta.v1.WatchRequest
-	1,  // 9: kaji.core.v1.PodService.CreatePod:input_type -> kaji.core.v1.CreatePodRequest
-	2,  // 10: kaji.core.v1.PodService.UpdatePod:input_type -> kaji.core.v1.UpdatePodRequest
-	2,  // 11: kaji.core.v1.PodService.UpdatePodStatus:input_type -> kaji.core.v1.UpdatePodRequest
-	10, // 12: kaji.core.v1.PodService.PatchPod:input_type -> kaji.meta.v1.PatchRequest
-	11, // 13: kaji.core.v1.PodService.ApplyPod:input_type -> kaji.meta.v1.ApplyRequest
-	12, // 14: kaji.core.v1.PodService.DeletePod:input_type -> kaji.meta.v1.DeleteRequest
-	13, // 15: kaji.core.v1.PodService.DeleteCollectionPods:input_type -> kaji.meta.v1.DeleteCollectionRequest
-	14, // 16: kaji.core.v1.PodService.BindPods:input_type -> kaji.core.v1.BindPodsRequest
-	15, // 17: kaji.core.v1.PodService.GetPodLogs:input_type -> kaji.core.v1.PodLogsRequest
-	16, // 18: kaji.core.v1.PodService.ExecPod:input_type -> kaji.core.v1.PodExecRequest
-	4,  // 19: kaji.core.v1.PodService.GetPod:output_type -> kaji.core.v1.Pod
-	17, // 20: kaji.core.v1.PodService.ListPods:output_type -> kaji.core.v1.PodList
-	0,  // 21: kaji.core.v1.PodService.WatchPods:output_type -> kaji.core.v1.WatchPodsResponse
-	4,  // 22: kaji.core.v1.PodService.CreatePod:output_type -> kaji.core.v1.Pod
-	4,  // 23: kaji.core.v1.PodService.UpdatePod:output_type -> kaji.core.v1.Pod
-	4,  // 24: kaji.core.v1.PodService.UpdatePodStatus:output_type -> kaji.core.v1.Pod
-	4,  // 25: kaji.core.v1.PodService.PatchPod:output_type -> kaji.core.v1.Pod
-	4,  // 26: kaji.core.v1.PodService.ApplyPod:output_type -> kaji.core.v1.Pod
-	18, // 27: kaji.core.v1.PodService.DeletePod:output_type -> kaji.meta.v1.Status
-	18, // 28: kaji.core.v1.PodService.DeleteCollectionPods:output_type -> kaji.meta.v1.Status
-	19, // 29: kaji.core.v1.PodService.BindPods:output_type -> kaji.core.v1.BindPodsResponse
-	20, // 30: kaji.core.v1.PodService.GetPodLogs:output_type -> kaji.core.v1.PodLogsResponse
-	21, // 31: kaji.core.v1.PodService.ExecPod:output_type -> kaji.core.v1.PodExecResponse
-	19, // [19:32] is the sub-list for method output_type
-	6,  // [6:19] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	4,  // 0: kaji.core.v1.WatchPodsResponse.type:type_name -> kaji.meta.v1.EventType
+	5,  // 1: kaji.core.v1.WatchPodsResponse.object:type_name -> kaji.core.v1.Pod
+	5,  // 2: kaji.core.v1.CreatePodRequest.object:type_name -> kaji.core.v1.Pod
+	6,  // 3: kaji.core.v1.CreatePodRequest.options:type_name -> kaji.meta.v1.CreateOptions
+	5,  // 4: kaji.core.v1.UpdatePodRequest.object:type_name -> kaji.core.v1.Pod
+	7,  // 5: kaji.core.v1.UpdatePodRequest.options:type_name -> kaji.meta.v1.UpdateOptions
+	8,  // 6: kaji.core.v1.EvictPodRequest.object:type_name -> kaji.policy.v1.Eviction
+	6,  // 7: kaji.core.v1.EvictPodRequest.options:type_name -> kaji.meta.v1.CreateOptions
+	9,  // 8: kaji.core.v1.PodService.GetPod:input_type -> kaji.meta.v1.GetRequest
+	10, // 9: kaji.core.v1.PodService.ListPods:input_type -> kaji.meta.v1.ListRequest
+	11, // 10: kaji.core.v1.PodService.WatchPods:input_type -> kaji.meta.v1.WatchRequest
+	1,  // 11: kaji.core.v1.PodService.CreatePod:input_type -> kaji.core.v1.CreatePodRequest
+	2,  // 12: kaji.core.v1.PodService.UpdatePod:input_type -> kaji.core.v1.UpdatePodRequest
+	2,  // 13: kaji.core.v1.PodService.UpdatePodStatus:input_type -> kaji.core.v1.UpdatePodRequest
+	12, // 14: kaji.core.v1.PodService.PatchPod:input_type -> kaji.meta.v1.PatchRequest
+	13, // 15: kaji.core.v1.PodService.ApplyPod:input_type -> kaji.meta.v1.ApplyRequest
+	14, // 16: kaji.core.v1.PodService.DeletePod:input_type -> kaji.meta.v1.DeleteRequest
+	15, // 17: kaji.core.v1.PodService.DeleteCollectionPods:input_type -> kaji.meta.v1.DeleteCollectionRequest
+	2,  // 18: kaji.core.v1.PodService.UpdatePodEphemeralContainers:input_type -> kaji.core.v1.UpdatePodRequest
+	2,  // 19: kaji.core.v1.PodService.UpdatePodResize:input_type -> kaji.core.v1.UpdatePodRequest
+	3,  // 20: kaji.core.v1.PodService.EvictPod:input_type -> kaji.core.v1.EvictPodRequest
+	16, // 21: kaji.core.v1.PodService.BindPods:input_type -> kaji.core.v1.BindPodsRequest
+	17, // 22: kaji.core.v1.PodService.GetPodLogs:input_type -> kaji.core.v1.PodLogsRequest
+	18, // 23: kaji.core.v1.PodService.ExecPod:input_type -> kaji.core.v1.PodExecRequest
+	5,  // 24: kaji.core.v1.PodService.GetPod:output_type -> kaji.core.v1.Pod
+	19, // 25: kaji.core.v1.PodService.ListPods:output_type -> kaji.core.v1.PodList
+	0,  // 26: kaji.core.v1.PodService.WatchPods:output_type -> kaji.core.v1.WatchPodsResponse
+	5,  // 27: kaji.core.v1.PodService.CreatePod:output_type -> kaji.core.v1.Pod
+	5,  // 28: kaji.core.v1.PodService.UpdatePod:output_type -> kaji.core.v1.Pod
+	5,  // 29: kaji.core.v1.PodService.UpdatePodStatus:output_type -> kaji.core.v1.Pod
+	5,  // 30: kaji.core.v1.PodService.PatchPod:output_type -> kaji.core.v1.Pod
+	5,  // 31: kaji.core.v1.PodService.ApplyPod:output_type -> kaji.core.v1.Pod
+	20, // 32: kaji.core.v1.PodService.DeletePod:output_type -> kaji.meta.v1.Status
+	20, // 33: kaji.core.v1.PodService.DeleteCollectionPods:output_type -> kaji.meta.v1.Status
+	5,  // 34: kaji.core.v1.PodService.UpdatePodEphemeralContainers:output_type -> kaji.core.v1.Pod
+	5,  // 35: kaji.core.v1.PodService.UpdatePodResize:output_type -> kaji.core.v1.Pod
+	20, // 36: kaji.core.v1.PodService.EvictPod:output_type -> kaji.meta.v1.Status
+	21, // 37: kaji.core.v1.PodService.BindPods:output_type -> kaji.core.v1.BindPodsResponse
+	22, // 38: kaji.core.v1.PodService.GetPodLogs:output_type -> kaji.core.v1.PodLogsResponse
+	23, // 39: kaji.core.v1.PodService.ExecPod:output_type -> kaji.core.v1.PodExecResponse
+	24, // [24:40] is the sub-list for method output_type
+	8,  // [8:24] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_kaji_core_v1_pod_service_proto_init() }
@@ -310,7 +384,7 @@ func file_kaji_core_v1_pod_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_core_v1_pod_service_proto_rawDesc), len(file_kaji_core_v1_pod_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

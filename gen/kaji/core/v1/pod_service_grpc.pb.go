@@ -20,19 +20,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PodService_GetPod_FullMethodName               = "/kaji.core.v1.PodService/GetPod"
-	PodService_ListPods_FullMethodName             = "/kaji.core.v1.PodService/ListPods"
-	PodService_WatchPods_FullMethodName            = "/kaji.core.v1.PodService/WatchPods"
-	PodService_CreatePod_FullMethodName            = "/kaji.core.v1.PodService/CreatePod"
-	PodService_UpdatePod_FullMethodName            = "/kaji.core.v1.PodService/UpdatePod"
-	PodService_UpdatePodStatus_FullMethodName      = "/kaji.core.v1.PodService/UpdatePodStatus"
-	PodService_PatchPod_FullMethodName             = "/kaji.core.v1.PodService/PatchPod"
-	PodService_ApplyPod_FullMethodName             = "/kaji.core.v1.PodService/ApplyPod"
-	PodService_DeletePod_FullMethodName            = "/kaji.core.v1.PodService/DeletePod"
-	PodService_DeleteCollectionPods_FullMethodName = "/kaji.core.v1.PodService/DeleteCollectionPods"
-	PodService_BindPods_FullMethodName             = "/kaji.core.v1.PodService/BindPods"
-	PodService_GetPodLogs_FullMethodName           = "/kaji.core.v1.PodService/GetPodLogs"
-	PodService_ExecPod_FullMethodName              = "/kaji.core.v1.PodService/ExecPod"
+	PodService_GetPod_FullMethodName                       = "/kaji.core.v1.PodService/GetPod"
+	PodService_ListPods_FullMethodName                     = "/kaji.core.v1.PodService/ListPods"
+	PodService_WatchPods_FullMethodName                    = "/kaji.core.v1.PodService/WatchPods"
+	PodService_CreatePod_FullMethodName                    = "/kaji.core.v1.PodService/CreatePod"
+	PodService_UpdatePod_FullMethodName                    = "/kaji.core.v1.PodService/UpdatePod"
+	PodService_UpdatePodStatus_FullMethodName              = "/kaji.core.v1.PodService/UpdatePodStatus"
+	PodService_PatchPod_FullMethodName                     = "/kaji.core.v1.PodService/PatchPod"
+	PodService_ApplyPod_FullMethodName                     = "/kaji.core.v1.PodService/ApplyPod"
+	PodService_DeletePod_FullMethodName                    = "/kaji.core.v1.PodService/DeletePod"
+	PodService_DeleteCollectionPods_FullMethodName         = "/kaji.core.v1.PodService/DeleteCollectionPods"
+	PodService_UpdatePodEphemeralContainers_FullMethodName = "/kaji.core.v1.PodService/UpdatePodEphemeralContainers"
+	PodService_UpdatePodResize_FullMethodName              = "/kaji.core.v1.PodService/UpdatePodResize"
+	PodService_EvictPod_FullMethodName                     = "/kaji.core.v1.PodService/EvictPod"
+	PodService_BindPods_FullMethodName                     = "/kaji.core.v1.PodService/BindPods"
+	PodService_GetPodLogs_FullMethodName                   = "/kaji.core.v1.PodService/GetPodLogs"
+	PodService_ExecPod_FullMethodName                      = "/kaji.core.v1.PodService/ExecPod"
 )
 
 // PodServiceClient is the client API for PodService service.
@@ -63,6 +66,17 @@ type PodServiceClient interface {
 	// DeleteCollectionPods removes all Pods that are selected, each as DeletePod does; one that cannot be removed does not
 	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
 	DeleteCollectionPods(ctx context.Context, in *v1.DeleteCollectionRequest, opts ...grpc.CallOption) (*v1.Status, error)
+	// UpdatePodEphemeralContainers adds ephemeral containers to a Pod; those it has cannot be changed or removed. Everything
+	// else of the object is ignored. PatchPod with the sub-resource ephemeralcontainers does the same.
+	UpdatePodEphemeralContainers(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error)
+	// UpdatePodResize changes requests and limits of cpu and memory of a Pod's containers while they run. Everything else of
+	// the object is ignored. PatchPod with the sub-resource resize does the same.
+	UpdatePodResize(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error)
+	// EvictPod deletes a Pod as a disruption that somebody chose: it gets the condition DisruptionTarget, and a disruption
+	// budget may forbid it. Then nothing is done and the answer is RESOURCE_EXHAUSTED with the reason DISRUPTION_BUDGET and
+	// RetryInfo. A Pod that does not run, or ends already, is deleted whatever budgets say. FAILED_PRECONDITION when several
+	// budgets select the Pod; ABORTED when a precondition does not hold.
+	EvictPod(ctx context.Context, in *EvictPodRequest, opts ...grpc.CallOption) (*v1.Status, error)
 	// BindPods binds many pods to nodes in one call.
 	BindPods(ctx context.Context, in *BindPodsRequest, opts ...grpc.CallOption) (*BindPodsResponse, error)
 	// GetPodLogs streams the log of a pod's container.
@@ -188,6 +202,36 @@ func (c *podServiceClient) DeleteCollectionPods(ctx context.Context, in *v1.Dele
 	return out, nil
 }
 
+func (c *podServiceClient) UpdatePodEphemeralContainers(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Pod)
+	err := c.cc.Invoke(ctx, PodService_UpdatePodEphemeralContainers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *podServiceClient) UpdatePodResize(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Pod)
+	err := c.cc.Invoke(ctx, PodService_UpdatePodResize_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *podServiceClient) EvictPod(ctx context.Context, in *EvictPodRequest, opts ...grpc.CallOption) (*v1.Status, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Status)
+	err := c.cc.Invoke(ctx, PodService_EvictPod_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *podServiceClient) BindPods(ctx context.Context, in *BindPodsRequest, opts ...grpc.CallOption) (*BindPodsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BindPodsResponse)
@@ -258,6 +302,17 @@ type PodServiceServer interface {
 	// DeleteCollectionPods removes all Pods that are selected, each as DeletePod does; one that cannot be removed does not
 	// keep the others. Answers the revision of the list, with a continue token when list_options.limit left some out.
 	DeleteCollectionPods(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error)
+	// UpdatePodEphemeralContainers adds ephemeral containers to a Pod; those it has cannot be changed or removed. Everything
+	// else of the object is ignored. PatchPod with the sub-resource ephemeralcontainers does the same.
+	UpdatePodEphemeralContainers(context.Context, *UpdatePodRequest) (*Pod, error)
+	// UpdatePodResize changes requests and limits of cpu and memory of a Pod's containers while they run. Everything else of
+	// the object is ignored. PatchPod with the sub-resource resize does the same.
+	UpdatePodResize(context.Context, *UpdatePodRequest) (*Pod, error)
+	// EvictPod deletes a Pod as a disruption that somebody chose: it gets the condition DisruptionTarget, and a disruption
+	// budget may forbid it. Then nothing is done and the answer is RESOURCE_EXHAUSTED with the reason DISRUPTION_BUDGET and
+	// RetryInfo. A Pod that does not run, or ends already, is deleted whatever budgets say. FAILED_PRECONDITION when several
+	// budgets select the Pod; ABORTED when a precondition does not hold.
+	EvictPod(context.Context, *EvictPodRequest) (*v1.Status, error)
 	// BindPods binds many pods to nodes in one call.
 	BindPods(context.Context, *BindPodsRequest) (*BindPodsResponse, error)
 	// GetPodLogs streams the log of a pod's container.
@@ -303,6 +358,15 @@ func (UnimplementedPodServiceServer) DeletePod(context.Context, *v1.DeleteReques
 }
 func (UnimplementedPodServiceServer) DeleteCollectionPods(context.Context, *v1.DeleteCollectionRequest) (*v1.Status, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteCollectionPods not implemented")
+}
+func (UnimplementedPodServiceServer) UpdatePodEphemeralContainers(context.Context, *UpdatePodRequest) (*Pod, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePodEphemeralContainers not implemented")
+}
+func (UnimplementedPodServiceServer) UpdatePodResize(context.Context, *UpdatePodRequest) (*Pod, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePodResize not implemented")
+}
+func (UnimplementedPodServiceServer) EvictPod(context.Context, *EvictPodRequest) (*v1.Status, error) {
+	return nil, status.Error(codes.Unimplemented, "method EvictPod not implemented")
 }
 func (UnimplementedPodServiceServer) BindPods(context.Context, *BindPodsRequest) (*BindPodsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BindPods not implemented")
@@ -507,6 +571,60 @@ func _PodService_DeleteCollectionPods_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PodService_UpdatePodEphemeralContainers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePodRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PodServiceServer).UpdatePodEphemeralContainers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PodService_UpdatePodEphemeralContainers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PodServiceServer).UpdatePodEphemeralContainers(ctx, req.(*UpdatePodRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PodService_UpdatePodResize_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePodRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PodServiceServer).UpdatePodResize(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PodService_UpdatePodResize_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PodServiceServer).UpdatePodResize(ctx, req.(*UpdatePodRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PodService_EvictPod_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EvictPodRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PodServiceServer).EvictPod(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PodService_EvictPod_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PodServiceServer).EvictPod(ctx, req.(*EvictPodRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PodService_BindPods_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(BindPodsRequest)
 	if err := dec(in); err != nil {
@@ -585,6 +703,18 @@ var PodService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteCollectionPods",
 			Handler:    _PodService_DeleteCollectionPods_Handler,
+		},
+		{
+			MethodName: "UpdatePodEphemeralContainers",
+			Handler:    _PodService_UpdatePodEphemeralContainers_Handler,
+		},
+		{
+			MethodName: "UpdatePodResize",
+			Handler:    _PodService_UpdatePodResize_Handler,
+		},
+		{
+			MethodName: "EvictPod",
+			Handler:    _PodService_EvictPod_Handler,
 		},
 		{
 			MethodName: "BindPods",
