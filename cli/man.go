@@ -34,13 +34,27 @@ a folder man1 below one of those that $MANPATH names.`,
 	}
 }
 
-// newDocs is for those who build Kaji: tools/gen.sh writes docs/cli with it.
-func newDocs() *cobra.Command {
-	return &cobra.Command{
-		Use:    "docs DIR",
+// newDocs is for those who build Kaji: tools/gen.sh writes docs/cli with it, and tests ask which commands there are.
+func newDocs(s *session) *cobra.Command {
+	var list bool
+	c := &cobra.Command{
+		Use:    "docs (DIR | --list)",
 		Short:  "Write the pages of docs/cli",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
-		RunE:   func(c *cobra.Command, args []string) error { return reference.WriteMarkdown(c.Root(), args[0]) },
+		Args:   cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if list {
+				for _, path := range reference.Verbs(c.Root()) {
+					fmt.Fprintln(s.Out, path)
+				}
+				return nil
+			}
+			if len(args) != 1 {
+				return usage(c, "give the folder to write them into")
+			}
+			return reference.WriteMarkdown(c.Root(), args[0])
+		},
 	}
+	c.Flags().BoolVar(&list, "list", false, "list the commands that users run")
+	return c
 }

@@ -137,11 +137,6 @@ func section(b *strings.Builder, c *cobra.Command, level int) {
 	}
 }
 
-// group says whether a command only holds others together.
-func group(c *cobra.Command) bool {
-	return len(children(c)) > 0 && strings.IndexByte(c.Use, ' ') < 0 && !c.LocalNonPersistentFlags().HasFlags()
-}
-
 // anchor is what GitHub makes of a section's heading.
 func anchor(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 

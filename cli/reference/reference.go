@@ -64,6 +64,27 @@ func Walk(root *cobra.Command, f func(*cobra.Command)) {
 	}
 }
 
+// Services is the group of commands that are run by machines: as processes of `kaji up`, or by a process manager.
+const Services = "services"
+
+// Verbs are the paths of the commands that people run, such as "kaji rollout undo": neither services, nor commands that
+// only hold others together.
+func Verbs(root *cobra.Command) []string {
+	prepare(root)
+	var out []string
+	Walk(root, func(c *cobra.Command) {
+		if c.Runnable() && !group(c) && c.GroupID != Services {
+			out = append(out, c.CommandPath())
+		}
+	})
+	return out
+}
+
+// group says whether a command only holds others together.
+func group(c *cobra.Command) bool {
+	return len(children(c)) > 0 && !c.LocalNonPersistentFlags().HasFlags()
+}
+
 // prepare adds what cobra adds on execution only, so that a page says the same as --help.
 func prepare(root *cobra.Command) {
 	root.InitDefaultHelpCmd()

@@ -24,6 +24,7 @@ and runs the agent.`
 	c.Example = `  kaji node join 10.0.0.1:7443 --token $(cat token) --name node-2
   kaji node --name node-2 --listen :7471 --apiserver 10.0.0.1:7443 \
     --ca node-2/ca.crt --cert node-2/node.crt --key node-2/node.key`
+	c.GroupID = serviceGroup
 	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := a.config(f)

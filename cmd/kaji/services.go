@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"kaji.dev/kaji/cli/reference"
 	"kaji.dev/kaji/deploy/cluster"
 	"kaji.dev/kaji/deploy/supervise"
 	"kaji.dev/kaji/identity"
 )
 
-const serviceGroup = "services"
+const serviceGroup = reference.Services
 
 // addServices adds the services as commands. They are what `kaji up` runs, and what an operator's own
 // process manager runs on machines of their own.

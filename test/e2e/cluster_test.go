@@ -121,6 +121,7 @@ func (c *Cluster) tryIn(stdin string, args ...string) (string, error) {
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
+	ran(args, err)
 	if err != nil {
 		return out.String() + errOut.String(), err
 	}
