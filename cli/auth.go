@@ -15,7 +15,7 @@ import (
 func newAuth(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "auth",
-		Short:   "Say who you are to the cluster",
+		Short:   "Say who you are to the cluster, and what you may do",
 		Example: "  kaji auth whoami -o json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -24,7 +24,7 @@ func newAuth(s *session) *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(newWhoAmI(s))
+	c.AddCommand(newWhoAmI(s), newCanI(s))
 	return c
 }
 

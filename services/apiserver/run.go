@@ -51,9 +51,10 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	caches := watchcache.New(cfg.Store, kind.All(), cfg.Cache, log.Named("watchcache"))
 	cluster := view.Cluster{Caches: caches}
 	nodes := &proxy.Nodes{TLS: files.Client}
+	authorizer := authz.System{Nodes: authz.NodeAuthorizer{State: cluster}}
 	api, err := registry.New(registry.Config{
 		Store: cfg.Store, Caches: caches, Kinds: kind.All(),
-		Authorizer: authz.System{Nodes: authz.NodeAuthorizer{State: cluster}},
+		Authorizer: authorizer,
 		Admission:  admission.Default(cluster),
 		Streams:    nodes.Handlers(),
 		Stopping:   ctx.Done(),
@@ -92,7 +93,7 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	apiv1.RegisterJoinServiceServer(server.Registrar(), &join.Service{
 		API: api, CA: ca, Endpoints: cfg.Endpoints, Log: log.Named("join"), Now: time.Now,
 	})
-	apiv1.RegisterAuthServiceServer(server.Registrar(), whoami.Service{})
+	apiv1.RegisterAuthServiceServer(server.Registrar(), whoami.Service{Authorizer: authorizer})
 	schedulerv1.RegisterSchedulerServiceServer(server.Registrar(), scheduler)
 	server.SetServing("", false)
 

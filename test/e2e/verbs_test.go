@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,7 +140,7 @@ func creating(r *rig) {
 	r.kaji("create", "service", "clusterip", "created", "--tcp=80:8080")
 	r.kaji("create", "deployment", "created", "--image="+r.image, "--replicas=1", "--", "sleep", "1000")
 	r.kaji("rollout", "status", "deployment/created", "--timeout=2m")
-	r.kaji("delete", "cm/created", "sa/builder", "secret/db", "secret/pull", "secret/web", "svc/created", "deployment/created", "--grace-period=1")
+	r.kaji("delete", "cm/created", "sa/builder", "secret/db", "secret/pull", "secret/web", "svc/created", "deployment/created", "--wait=false")
 }
 
 func changing(r *rig) {
@@ -154,19 +155,36 @@ func changing(r *rig) {
 		r.t.Errorf("restart made no new replica set: %q, then %q", before, after)
 	}
 	r.kaji("apply", "-f", filepath.Join(r.write(map[string]string{"c.yaml": settings("changed", "x", "1")}), "c.yaml"))
-	dir := r.write(map[string]string{"c.yaml": settings("changed", "x", "2"), "d.yaml": settings("changed", "y", "3")})
+	dir := r.write(map[string]string{"c.yaml": settings("changed", "x", "2"), "d.yaml": settings("changed", "z", "3")})
 	out, err := r.try("diff", "-f", filepath.Join(dir, "c.yaml"))
 	if exitCode(err) != 1 {
 		r.t.Errorf("diff: %v", err)
 	}
 	contains(r.t, "diff", out, `-  x: "1"`, `+  x: "2"`)
 	r.kaji("replace", "-f", filepath.Join(dir, "d.yaml"))
-	if out := r.kaji("get", "cm", "changed", "-o", "jsonpath={.data}"); out != `{"k":"1","y":"3"}` {
+	if out := r.kaji("get", "cm", "changed", "-o", "jsonpath={.data}"); out != `{"k":"1","z":"3"}` {
 		r.t.Errorf("replace: %s", out)
 	}
-	r.editor(`sed -i 's/y: "3"/y: "4"/'`)
-	r.kaji("edit", "cm", "changed")
-	if out := r.kaji("get", "cm", "changed", "-o", "jsonpath={.data.y}"); out != "4" {
+	// The editor has the terminal: it says which, and reads what is typed there.
+	r.editor(`sh -c 'tty && read -r typed && sed -i "s/z: .3./z: $typed/" "$1"' sh`)
+	user, program := r.terminal()
+	cmd := r.start(program, "edit", "cm", "changed")
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	program.Close()
+	if _, err := user.WriteString("\"4\"\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	shown := bufio.NewScanner(user) // it ends with an error when the program has ended
+	var seen []string
+	for shown.Scan() {
+		seen = append(seen, shown.Text())
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(strings.Join(seen, "\n"), "/dev/pts/") || !strings.Contains(strings.Join(seen, "\n"), "configmap/changed edited") {
+		r.t.Errorf("edit: %v, the terminal shows %q", err, seen)
+	}
+	if out := r.kaji("get", "cm", "changed", "-o", "jsonpath={.data.z}"); out != "4" {
 		r.t.Errorf("edit: %s", out)
 	}
 	r.kaji("delete", "deployment/changed", "cm/changed")
@@ -208,10 +226,14 @@ func configuring(r *rig) {
 	r.kaji("config", "use-context", "system")
 	contains(r.t, "get-contexts", r.kaji("config", "get-contexts"), "*         system")
 	contains(r.t, "whoami", r.kaji("auth", "whoami"), "Name:", "system:masters")
+	if out := r.kaji("auth", "can-i", "delete", "nodes"); out != "yes\n" {
+		r.t.Errorf("can-i: %q", out)
+	}
+	contains(r.t, "can-i --list", r.kaji("auth", "can-i", "--list"), "pods.core", "get list watch")
 	r.kaji("config", "use-context", context)
 	r.kaji("config", "delete-context", "system")
 	r.fails(1, []string{"system"}, "config", "use-context", "system")
-	contains(r.t, "cluster-info", r.kaji("cluster-info"), "nodes")
+	contains(r.t, "cluster-info", r.kaji("cluster-info"), "serving", "Nodes: 1, of which 1 ready")
 }
 
 func looking(r *rig) {

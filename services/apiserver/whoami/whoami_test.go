@@ -28,3 +28,43 @@ func TestWhoAmI(t *testing.T) {
 		t.Errorf("nobody: %v", err)
 	}
 }
+
+func TestReviewAccess(t *testing.T) {
+	api := apitest.Start(t, nil)
+	ask := &apiv1.ReviewAccessRequest{Attributes: []*apiv1.AccessAttributes{
+		{Verb: "list", Resource: "secrets.core", Namespace: "default"},
+		{Verb: "update", Resource: "nodes.core", Name: "n1", Subresource: "status"},
+		{Verb: "deletecollection", Resource: "pods.core"},
+	}}
+	for _, c := range []struct {
+		who  identity.Identity
+		want []bool
+	}{
+		{identity.Identity{Name: identity.Admin, Groups: []string{identity.GroupMasters}}, []bool{true, true, true}},
+		{identity.Identity{Name: identity.NodeName("n1"), Groups: []string{identity.GroupNodes}}, []bool{false, true, false}},
+		{identity.Identity{Name: "nobody"}, []bool{false, false, false}},
+	} {
+		auth := apiv1.NewAuthServiceClient(api.As(c.who).Conn())
+		got, err := auth.ReviewAccess(t.Context(), ask)
+		if err != nil || len(got.GetReviews()) != len(c.want) {
+			t.Fatalf("%v: %v, %v", c.who, got, err)
+		}
+		for i, r := range got.GetReviews() {
+			if r.GetAllowed() != c.want[i] || r.GetAllowed() != (r.GetReason() == "") {
+				t.Errorf("%v: %v is answered %v", c.who, ask.GetAttributes()[i], r)
+			}
+		}
+		for _, bad := range []*apiv1.AccessAttributes{{Verb: "frob", Resource: "pods.core"}, {Verb: "get", Resource: "podz"}} {
+			_, err := auth.ReviewAccess(t.Context(), &apiv1.ReviewAccessRequest{Attributes: []*apiv1.AccessAttributes{bad}})
+			if apierror.ReasonOf(apierror.FromStatus(err)) != apierror.ReasonBadRequest {
+				t.Errorf("%v: %v", bad, err)
+			}
+		}
+		if _, err := auth.ReviewAccess(t.Context(), &apiv1.ReviewAccessRequest{}); apierror.ReasonOf(apierror.FromStatus(err)) != apierror.ReasonBadRequest {
+			t.Errorf("nothing asked: %v", err)
+		}
+	}
+	if _, err := (whoami.Service{}).ReviewAccess(t.Context(), ask); apierror.ReasonOf(err) != apierror.ReasonUnauthenticated {
+		t.Errorf("nobody: %v", err)
+	}
+}

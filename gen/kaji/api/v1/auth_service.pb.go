@@ -7,6 +7,7 @@
 package apiv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -113,17 +114,261 @@ func (x *WhoAmIResponse) GetGroups() []string {
 	return nil
 }
 
+// ReviewAccessRequest asks whether the caller may do things; each is answered by itself.
+type ReviewAccessRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is asked for, at most 1000 at a time.
+	Attributes    []*AccessAttributes `protobuf:"bytes,1,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviewAccessRequest) Reset() {
+	*x = ReviewAccessRequest{}
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewAccessRequest) ProtoMessage() {}
+
+func (x *ReviewAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewAccessRequest.ProtoReflect.Descriptor instead.
+func (*ReviewAccessRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_auth_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReviewAccessRequest) GetAttributes() []*AccessAttributes {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// AccessAttributes are one thing to do.
+type AccessAttributes struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verb as in Kubernetes: get, list, watch, create, update, patch, delete, deletecollection or apply.
+	Verb string `protobuf:"bytes,1,opt,name=verb,proto3" json:"verb,omitempty"`
+	// Kind by its plural and group: pods.core, deployments.apps.
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Part of the object, such as status or log; empty for the object itself.
+	Subresource string `protobuf:"bytes,3,opt,name=subresource,proto3" json:"subresource,omitempty"`
+	// Namespace of the object; empty for kinds without one, and for all namespaces.
+	Namespace string `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of the object; empty for any.
+	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessAttributes) Reset() {
+	*x = AccessAttributes{}
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessAttributes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessAttributes) ProtoMessage() {}
+
+func (x *AccessAttributes) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessAttributes.ProtoReflect.Descriptor instead.
+func (*AccessAttributes) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_auth_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AccessAttributes) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *AccessAttributes) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *AccessAttributes) GetSubresource() string {
+	if x != nil {
+		return x.Subresource
+	}
+	return ""
+}
+
+func (x *AccessAttributes) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *AccessAttributes) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ReviewAccessResponse has an answer for each of the attributes, in their order.
+type ReviewAccessResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reviews       []*AccessReview        `protobuf:"bytes,1,rep,name=reviews,proto3" json:"reviews,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviewAccessResponse) Reset() {
+	*x = ReviewAccessResponse{}
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewAccessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewAccessResponse) ProtoMessage() {}
+
+func (x *ReviewAccessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewAccessResponse.ProtoReflect.Descriptor instead.
+func (*ReviewAccessResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_auth_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReviewAccessResponse) GetReviews() []*AccessReview {
+	if x != nil {
+		return x.Reviews
+	}
+	return nil
+}
+
+// AccessReview says whether the caller may do one thing.
+type AccessReview struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it may.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Why not, for people; empty when it may.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessReview) Reset() {
+	*x = AccessReview{}
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessReview) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessReview) ProtoMessage() {}
+
+func (x *AccessReview) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_api_v1_auth_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessReview.ProtoReflect.Descriptor instead.
+func (*AccessReview) Descriptor() ([]byte, []int) {
+	return file_kaji_api_v1_auth_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AccessReview) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *AccessReview) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_kaji_api_v1_auth_service_proto protoreflect.FileDescriptor
 
 const file_kaji_api_v1_auth_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekaji/api/v1/auth_service.proto\x12\vkaji.api.v1\"\x0f\n" +
+	"\x1ekaji/api/v1/auth_service.proto\x12\vkaji.api.v1\x1a\x1bbuf/validate/validate.proto\"\x0f\n" +
 	"\rWhoAmIRequest\"<\n" +
 	"\x0eWhoAmIResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06groups\x18\x02 \x03(\tR\x06groups2P\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\"a\n" +
+	"\x13ReviewAccessRequest\x12J\n" +
+	"\n" +
+	"attributes\x18\x01 \x03(\v2\x1d.kaji.api.v1.AccessAttributesB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\n" +
+	"attributes\"\x96\x01\n" +
+	"\x10AccessAttributes\x12\x12\n" +
+	"\x04verb\x18\x01 \x01(\tR\x04verb\x12\x1a\n" +
+	"\bresource\x18\x02 \x01(\tR\bresource\x12 \n" +
+	"\vsubresource\x18\x03 \x01(\tR\vsubresource\x12\x1c\n" +
+	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\"K\n" +
+	"\x14ReviewAccessResponse\x123\n" +
+	"\areviews\x18\x01 \x03(\v2\x19.kaji.api.v1.AccessReviewR\areviews\"@\n" +
+	"\fAccessReview\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xa5\x01\n" +
 	"\vAuthService\x12A\n" +
-	"\x06WhoAmI\x12\x1a.kaji.api.v1.WhoAmIRequest\x1a\x1b.kaji.api.v1.WhoAmIResponseB%Z#kaji.dev/kaji/gen/kaji/api/v1;apiv1b\x06proto3"
+	"\x06WhoAmI\x12\x1a.kaji.api.v1.WhoAmIRequest\x1a\x1b.kaji.api.v1.WhoAmIResponse\x12S\n" +
+	"\fReviewAccess\x12 .kaji.api.v1.ReviewAccessRequest\x1a!.kaji.api.v1.ReviewAccessResponseB%Z#kaji.dev/kaji/gen/kaji/api/v1;apiv1b\x06proto3"
 
 var (
 	file_kaji_api_v1_auth_service_proto_rawDescOnce sync.Once
@@ -137,19 +382,27 @@ func file_kaji_api_v1_auth_service_proto_rawDescGZIP() []byte {
 	return file_kaji_api_v1_auth_service_proto_rawDescData
 }
 
-var file_kaji_api_v1_auth_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_kaji_api_v1_auth_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_kaji_api_v1_auth_service_proto_goTypes = []any{
-	(*WhoAmIRequest)(nil),  // 0: kaji.api.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil), // 1: kaji.api.v1.WhoAmIResponse
+	(*WhoAmIRequest)(nil),        // 0: kaji.api.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),       // 1: kaji.api.v1.WhoAmIResponse
+	(*ReviewAccessRequest)(nil),  // 2: kaji.api.v1.ReviewAccessRequest
+	(*AccessAttributes)(nil),     // 3: kaji.api.v1.AccessAttributes
+	(*ReviewAccessResponse)(nil), // 4: kaji.api.v1.ReviewAccessResponse
+	(*AccessReview)(nil),         // 5: kaji.api.v1.AccessReview
 }
 var file_kaji_api_v1_auth_service_proto_depIdxs = []int32{
-	0, // 0: kaji.api.v1.AuthService.WhoAmI:input_type -> kaji.api.v1.WhoAmIRequest
-	1, // 1: kaji.api.v1.AuthService.WhoAmI:output_type -> kaji.api.v1.WhoAmIResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	3, // 0: kaji.api.v1.ReviewAccessRequest.attributes:type_name -> kaji.api.v1.AccessAttributes
+	5, // 1: kaji.api.v1.ReviewAccessResponse.reviews:type_name -> kaji.api.v1.AccessReview
+	0, // 2: kaji.api.v1.AuthService.WhoAmI:input_type -> kaji.api.v1.WhoAmIRequest
+	2, // 3: kaji.api.v1.AuthService.ReviewAccess:input_type -> kaji.api.v1.ReviewAccessRequest
+	1, // 4: kaji.api.v1.AuthService.WhoAmI:output_type -> kaji.api.v1.WhoAmIResponse
+	4, // 5: kaji.api.v1.AuthService.ReviewAccess:output_type -> kaji.api.v1.ReviewAccessResponse
+	4, // [4:6] is the sub-list for method output_type
+	2, // [2:4] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_kaji_api_v1_auth_service_proto_init() }
@@ -163,7 +416,7 @@ func file_kaji_api_v1_auth_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_api_v1_auth_service_proto_rawDesc), len(file_kaji_api_v1_auth_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
