@@ -100,8 +100,8 @@ func TestPodsOnTheAPIServer(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	s, _ := realShell(t)
-	r := s.run("apply", "-f", write(t, "pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}], priorityClassName: high}\n"))
-	if r.code != 0 || !strings.Contains(r.err, "Warning: ") || !strings.Contains(r.err, "priorityClassName") {
+	r := s.run("apply", "-f", write(t, "pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}], schedulingGroup: {podGroupName: g}}\n"))
+	if r.code != 0 || !strings.Contains(r.err, "Warning: ") || !strings.Contains(r.err, "schedulingGroup") {
 		t.Errorf("%+v", r)
 	}
 }

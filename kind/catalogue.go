@@ -18,6 +18,7 @@ import (
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	_ "kaji.dev/kaji/gen/kaji/node/v1"
 	_ "kaji.dev/kaji/gen/kaji/policy/v1"
+	_ "kaji.dev/kaji/gen/kaji/scheduling/v1"
 )
 
 type catalogue struct {

@@ -59,11 +59,15 @@ func (d *decoder) message(n *node, m protoreflect.Message, path string, top bool
 		}
 		repeat := seen[member.key]
 		seen[member.key] = true
-		if top && (member.key == "apiVersion" || member.key == "kind") {
+		header := member.key == "apiVersion" || member.key == "kind"
+		if top && header {
 			continue
 		}
 		f := p.byName[member.key]
 		if f == nil {
+			if header && p.object {
+				continue // an object within an object, as the claims of a StatefulSet: where it stands says what it is
+			}
 			if d.strict {
 				d.failAt(member.line, member.column, at, "unknown field%s", suggestion(member.key, p))
 			}

@@ -17,7 +17,7 @@ const (
 	intOrStringForm
 	timeForm
 	microTimeForm
-	rawForm // FieldsV1: its bytes are JSON already
+	rawForm // FieldsV1, RawExtension: their bytes are JSON already
 )
 
 // plan is what decoder and encoder need to know of a message, worked out once.
@@ -26,6 +26,8 @@ type plan struct {
 	fields []*fieldPlan
 	// byName also has the fields of inline messages, with the way to them.
 	byName map[string]*fieldPlan
+	// object is true for a kind of its own.
+	object bool
 }
 
 type fieldPlan struct {
@@ -45,7 +47,7 @@ func planOf(d protoreflect.MessageDescriptor) *plan {
 	if p, ok := plans.Load(d.FullName()); ok {
 		return p.(*plan)
 	}
-	p := &plan{byName: map[string]*fieldPlan{}}
+	p := &plan{byName: map[string]*fieldPlan{}, object: kind.ByMessage(d.FullName()) != nil}
 	fields := d.Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)
@@ -91,7 +93,7 @@ func formOf(d protoreflect.MessageDescriptor, micro bool) form {
 		return quantityForm
 	case "kaji.meta.v1.IntOrString":
 		return intOrStringForm
-	case "kaji.meta.v1.FieldsV1":
+	case "kaji.meta.v1.FieldsV1", "kaji.meta.v1.RawExtension":
 		return rawForm
 	case "google.protobuf.Timestamp":
 		if micro {

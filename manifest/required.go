@@ -5,9 +5,16 @@ import "google.golang.org/protobuf/reflect/protoreflect"
 // required holds the scalars that Kubernetes writes even when they are zero: those without omitempty in
 // k8s.io/api. TestRequiredIsComplete checks it and can write it.
 var required = map[protoreflect.FullName]map[protoreflect.Name]bool{
+	"kaji.apps.v1.ControllerRevision":                        {"revision": true},
+	"kaji.apps.v1.DaemonSetCondition":                        {"status": true, "type": true},
+	"kaji.apps.v1.DaemonSetStatus":                           {"current_number_scheduled": true, "desired_number_scheduled": true, "number_misscheduled": true, "number_ready": true},
 	"kaji.apps.v1.DeploymentCondition":                       {"status": true, "type": true},
 	"kaji.apps.v1.ReplicaSetCondition":                       {"status": true, "type": true},
 	"kaji.apps.v1.ReplicaSetStatus":                          {"replicas": true},
+	"kaji.apps.v1.StatefulSetCondition":                      {"status": true, "type": true},
+	"kaji.apps.v1.StatefulSetOrdinals":                       {"start": true},
+	"kaji.apps.v1.StatefulSetSpec":                           {"service_name": true},
+	"kaji.apps.v1.StatefulSetStatus":                         {"available_replicas": true, "replicas": true},
 	"kaji.autoscaling.v1.ScaleStatus":                        {"replicas": true},
 	"kaji.batch.v1.CronJobSpec":                              {"schedule": true},
 	"kaji.batch.v1.JobCondition":                             {"status": true, "type": true},
@@ -49,6 +56,7 @@ var required = map[protoreflect.FullName]map[protoreflect.Name]bool{
 	"kaji.core.v1.ISCSIVolumeSource":                         {"iqn": true, "lun": true, "target_portal": true},
 	"kaji.core.v1.KeyToPath":                                 {"key": true, "path": true},
 	"kaji.core.v1.LinuxContainerUser":                        {"gid": true, "uid": true},
+	"kaji.core.v1.ModifyVolumeStatus":                        {"status": true},
 	"kaji.core.v1.NFSVolumeSource":                           {"path": true, "server": true},
 	"kaji.core.v1.NamespaceCondition":                        {"status": true, "type": true},
 	"kaji.core.v1.NodeAddress":                               {"address": true, "type": true},
@@ -60,6 +68,7 @@ var required = map[protoreflect.FullName]map[protoreflect.Name]bool{
 	"kaji.core.v1.NodeSelectorRequirement":                   {"key": true, "operator": true},
 	"kaji.core.v1.NodeSystemInfo":                            {"architecture": true, "boot_id": true, "container_runtime_version": true, "kernel_version": true, "kube_proxy_version": true, "kubelet_version": true, "machine_id": true, "operating_system": true, "os_image": true, "system_uuid": true},
 	"kaji.core.v1.ObjectFieldSelector":                       {"field_path": true},
+	"kaji.core.v1.PersistentVolumeClaimCondition":            {"status": true, "type": true},
 	"kaji.core.v1.PersistentVolumeClaimVolumeSource":         {"claim_name": true},
 	"kaji.core.v1.PhotonPersistentDiskVolumeSource":          {"pd_id": true},
 	"kaji.core.v1.PodAffinityTerm":                           {"topology_key": true},
@@ -104,6 +113,7 @@ var required = map[protoreflect.FullName]map[protoreflect.Name]bool{
 	"kaji.meta.v1.OwnerReference":                            {"api_version": true, "kind": true, "name": true, "uid": true},
 	"kaji.node.v1.RuntimeClass":                              {"handler": true},
 	"kaji.policy.v1.PodDisruptionBudgetStatus":               {"current_healthy": true, "desired_healthy": true, "disruptions_allowed": true, "expected_pods": true},
+	"kaji.scheduling.v1.PriorityClass":                       {"value": true},
 	"kaji.scheduling.v1alpha3.TopologyConstraint":            {"key": true},
 	"kaji.scheduling.v1alpha3.WorkloadPodGroupResourceClaim": {"name": true},
 }

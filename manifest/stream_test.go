@@ -24,12 +24,13 @@ func TestDecodeStreams(t *testing.T) {
 			"ConfigMap/a Deployment/b"},
 		"list": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: a}}\n- {apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Node, metadata: {name: n}}]}\n",
 			"Pod/a Node/n"},
-		"typed list":    {`{"apiVersion":"apps/v1","kind":"DeploymentList","metadata":{},"items":[{"metadata":{"name":"d"}}]}`, "Deployment/d"},
-		"JSON values":   {`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}} {"apiVersion":"v1","kind":"Pod","metadata":{"name":"b","namespace":"x"}}`, "Pod/a Pod/x/b"},
-		"flow YAML":     {"{apiVersion: v1, kind: Pod, metadata: {name: a}}\n", "Pod/a"},
-		"empty":         {"", ""},
-		"comments only": {"# nothing\n", ""},
-		"anchors":       {"apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels: &l {app: web}\nspec:\n  nodeSelector:\n    <<: *l\n    disk: ssd\n", "Pod/a"},
+		"typed list":     {`{"apiVersion":"apps/v1","kind":"DeploymentList","metadata":{},"items":[{"metadata":{"name":"d"}}]}`, "Deployment/d"},
+		"JSON values":    {`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}} {"apiVersion":"v1","kind":"Pod","metadata":{"name":"b","namespace":"x"}}`, "Pod/a Pod/x/b"},
+		"flow YAML":      {"{apiVersion: v1, kind: Pod, metadata: {name: a}}\n", "Pod/a"},
+		"empty":          {"", ""},
+		"comments only":  {"# nothing\n", ""},
+		"objects within": {"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec: {volumeClaimTemplates: [{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}}]}\n", "StatefulSet/s"},
+		"anchors":        {"apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels: &l {app: web}\nspec:\n  nodeSelector:\n    <<: *l\n    disk: ssd\n", "Pod/a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			docs, err := Decode(strings.NewReader(c.in), "f", Options{Strict: true})

@@ -91,6 +91,7 @@ var opaque = map[protoreflect.FullName]string{
 	"kaji.meta.v1.Quantity":     "Quantity",
 	"kaji.meta.v1.IntOrString":  "IntOrString",
 	"kaji.meta.v1.FieldsV1":     "FieldsV1",
+	"kaji.meta.v1.RawExtension": "Object",
 	"google.protobuf.Timestamp": "Time",
 }
 

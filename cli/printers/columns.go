@@ -98,7 +98,7 @@ func Cell(object kind.Object, c *metav1.PrintColumn, now time.Time) string {
 		return f(object, now)
 	}
 	v, fd := at(object.ProtoReflect(), strings.Split(c.GetPath(), "."))
-	if fd == nil && c.GetAbsent() != "" {
+	if fd == nil && c.Absent != nil {
 		return c.GetAbsent()
 	}
 	switch c.GetFormat() {
@@ -117,6 +117,8 @@ func Cell(object kind.Object, c *metav1.PrintColumn, now time.Time) string {
 		return each(v, fd, "name")
 	case metav1.ColumnFormat_COLUMN_FORMAT_CONTAINER_IMAGES:
 		return each(v, fd, "image")
+	case metav1.ColumnFormat_COLUMN_FORMAT_ACCESS_MODES:
+		return accessModes(v, fd)
 	}
 	if fd == nil {
 		return none
@@ -150,12 +152,15 @@ var whole = map[metav1.ColumnFormat]func(kind.Object, time.Time) string{
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_SOURCE:        eventSource,
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN:    eventFirstSeen,
 	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_COUNT:         eventCount,
+	metav1.ColumnFormat_COLUMN_FORMAT_PHASE:               phase,
+	metav1.ColumnFormat_COLUMN_FORMAT_STORAGE_CLASS:       storageClass,
+	metav1.ColumnFormat_COLUMN_FORMAT_CONTROLLER:          controller,
 	metav1.ColumnFormat_COLUMN_FORMAT_JOB_STATUS:          jobStatus,
 	metav1.ColumnFormat_COLUMN_FORMAT_JOB_COMPLETIONS:     jobCompletions,
 	metav1.ColumnFormat_COLUMN_FORMAT_JOB_DURATION:        jobDuration,
 }
 
-// at follows a path of JSON names; a nil descriptor means that nothing is there.
+// at follows a path of JSON names, the last of which may be a key of a map; a nil descriptor means that nothing is there.
 func at(m protoreflect.Message, path []string) (protoreflect.Value, protoreflect.FieldDescriptor) {
 	for i, name := range path {
 		holder, fd := manifest.Field(m, name)
@@ -165,6 +170,13 @@ func at(m protoreflect.Message, path []string) (protoreflect.Value, protoreflect
 		v := holder.Get(fd)
 		if i == len(path)-1 {
 			return v, fd
+		}
+		if fd.IsMap() && i == len(path)-2 && fd.MapKey().Kind() == protoreflect.StringKind {
+			key := protoreflect.ValueOfString(path[i+1]).MapKey()
+			if !v.Map().Has(key) {
+				return protoreflect.Value{}, nil
+			}
+			return v.Map().Get(key), fd.MapValue()
 		}
 		if fd.Message() == nil || fd.IsList() || fd.IsMap() {
 			return protoreflect.Value{}, nil

@@ -1,7 +1,6 @@
 package fake
 
 import (
-	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
 	autoscalingv1 "kaji.dev/kaji/gen/kaji/autoscaling/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
@@ -10,6 +9,7 @@ import (
 	"kaji.dev/kaji/selector"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 func (s *Server) getScale(k *kind.Kind, namespace, name string) (*autoscalingv1.Scale, error) {
@@ -30,13 +30,13 @@ func (s *Server) updateScale(k *kind.Kind, request proto.Message) (*autoscalingv
 	if err != nil {
 		return nil, err
 	}
-	next := proto.CloneOf(old)
-	switch o := next.(type) {
-	case *appsv1.Deployment:
-		o.Spec.Replicas = proto.Int32(scale.GetSpec().GetReplicas())
-	case *appsv1.ReplicaSet:
-		o.Spec.Replicas = proto.Int32(scale.GetSpec().GetReplicas())
+	if !k.Options.GetHasScale() {
+		return nil, apierror.BadRequest(k.String() + " has no scale")
 	}
+	next := proto.CloneOf(old)
+	of := next.ProtoReflect()
+	spec := of.Mutable(of.Descriptor().Fields().ByName("spec")).Message()
+	spec.Set(spec.Descriptor().Fields().ByName("replicas"), protoreflect.ValueOfInt32(scale.GetSpec().GetReplicas()))
 	m := kind.Metadata(next)
 	m.ResourceVersion, m.Uid = scale.GetMetadata().GetResourceVersion(), scale.GetMetadata().GetUid()
 	updated, err := s.update(k, next, "", false)
@@ -53,14 +53,28 @@ func scaleOf(k *kind.Kind, o kind.Object) (*autoscalingv1.Scale, error) {
 		Spec:     &autoscalingv1.ScaleSpec{},
 		Status:   &autoscalingv1.ScaleStatus{},
 	}
-	var of *metav1.LabelSelector
-	switch o := o.(type) {
-	case *appsv1.Deployment:
-		scale.Spec.Replicas, scale.Status.Replicas, of = o.GetSpec().GetReplicas(), o.GetStatus().GetReplicas(), o.GetSpec().GetSelector()
-	case *appsv1.ReplicaSet:
-		scale.Spec.Replicas, scale.Status.Replicas, of = o.GetSpec().GetReplicas(), o.GetStatus().GetReplicas(), o.GetSpec().GetSelector()
-	default:
+	if !k.Options.GetHasScale() {
 		return nil, apierror.BadRequest(k.String() + " has no scale")
+	}
+	part := func(name protoreflect.Name) protoreflect.Message {
+		r := o.ProtoReflect()
+		return r.Get(r.Descriptor().Fields().ByName(name)).Message()
+	}
+	replicas := func(m protoreflect.Message) int32 {
+		return int32(m.Get(m.Descriptor().Fields().ByName("replicas")).Int())
+	}
+	spec := part("spec")
+	scale.Spec.Replicas, scale.Status.Replicas = replicas(spec), replicas(part("status"))
+	of := &metav1.LabelSelector{}
+	switch v, fd := spec.Get(spec.Descriptor().Fields().ByName("selector")), spec.Descriptor().Fields().ByName("selector"); {
+	case fd.IsMap():
+		of.MatchLabels = map[string]string{}
+		v.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
+			of.MatchLabels[key.String()] = value.String()
+			return true
+		})
+	case spec.Has(fd):
+		of, _ = v.Message().Interface().(*metav1.LabelSelector)
 	}
 	parsed, err := selector.FromMessage(of)
 	if err != nil {

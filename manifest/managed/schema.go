@@ -113,7 +113,7 @@ func (b *builder) value(fd protoreflect.FieldDescriptor) schema.TypeRef {
 	switch d := fd.Message(); {
 	case d == nil:
 		return scalar(scalarOf(fd.Kind()))
-	case d.FullName() == "kaji.meta.v1.FieldsV1":
+	case d.FullName() == "kaji.meta.v1.FieldsV1", d.FullName() == "kaji.meta.v1.RawExtension":
 		untyped := schema.Untyped
 		return schema.TypeRef{Inlined: schema.Atom{
 			Scalar: &untyped, Map: &schema.Map{ElementType: scalar(untyped), ElementRelationship: schema.Atomic},

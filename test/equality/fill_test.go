@@ -7,6 +7,7 @@ import (
 
 	k8sresource "k8s.io/apimachinery/pkg/api/resource"
 	k8smeta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/randfill"
 )
@@ -34,6 +35,11 @@ func newFiller(seed int64) *randfill.Filler {
 			} else {
 				*v = intstr.FromString(c.String(10))
 			}
+		},
+		// Where an object within an object stands says what it is; only the outer one names its kind.
+		func(m *k8smeta.TypeMeta, _ randfill.Continue) { *m = k8smeta.TypeMeta{} },
+		func(e *runtime.RawExtension, c randfill.Continue) {
+			*e = runtime.RawExtension{Raw: fmt.Appendf(nil, `{"x":%d}`, c.Intn(100))}
 		},
 		func(f *k8smeta.FieldsV1, c randfill.Continue) {
 			*f = *k8smeta.NewFieldsV1(fmt.Sprintf(`{"f:spec":{"f:x%d":{}}}`, rand.New(rand.NewSource(c.Int63())).Intn(100)))

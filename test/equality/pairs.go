@@ -17,8 +17,9 @@ const own = "kaji."
 
 // elsewhere names Kubernetes messages that are not in the package of their group.
 var elsewhere = map[protoreflect.FullName]protoreflect.FullName{
-	"kaji.meta.v1.Quantity":    "k8s.io.apimachinery.pkg.api.resource.Quantity",
-	"kaji.meta.v1.IntOrString": "k8s.io.apimachinery.pkg.util.intstr.IntOrString",
+	"kaji.meta.v1.Quantity":     "k8s.io.apimachinery.pkg.api.resource.Quantity",
+	"kaji.meta.v1.IntOrString":  "k8s.io.apimachinery.pkg.util.intstr.IntOrString",
+	"kaji.meta.v1.RawExtension": "k8s.io.apimachinery.pkg.runtime.RawExtension",
 }
 
 // timestamps are Kubernetes' messages that Kaji has as google.protobuf.Timestamp.

@@ -39,7 +39,6 @@ const differences = `## Differences that are no single field
 | HTTP with JSON, at paths | gRPC: a typed service per kind, and ` + "`kaji.api.v1.ResourceService`" + ` for all. The gateway for kubectl and helm comes later. |
 | Field managers and server-side apply | Not yet. ` + "`kaji apply`" + ` merges three ways on the client. ` + "`metadata.managedFields`" + ` is kept as it was written. |
 | RBAC | System components, nodes (each for its own objects) and administrators for now. |
-| Priority classes | The two built in are known by name; ` + "`spec.priority`" + ` may be set directly. |
 | Eviction API, disruption budgets | Not yet. |
 | Eviction under memory or disk pressure | A node under pressure is tainted and gets no new pods; those it runs are left to the kernel. |
 | Alpha features behind gates | There are no gates. Fields of alpha features are read and checked, and listed below where nothing acts on them. |

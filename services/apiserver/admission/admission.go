@@ -45,6 +45,8 @@ type Reader interface {
 	Cached(k *kind.Kind, namespace, name string) (kind.Object, int64)
 	// Fresh is Cached, after the cache has caught up with the store.
 	Fresh(ctx context.Context, k *kind.Kind, namespace, name string) (kind.Object, int64, error)
+	// All are the objects of a cluster-wide kind as the cache has them; for kinds with few.
+	All(k *kind.Kind) []kind.Object
 }
 
 // Mutator changes objects on their way in. It may see an object that it changed before, when a write is tried
@@ -90,6 +92,7 @@ func Default(reader Reader) Chain {
 	return Chain{
 		NamespaceLifecycle{reader},
 		ServiceAccount{},
+		Priority{reader},
 		RuntimeClass{reader},
 		NodeRestriction{},
 	}

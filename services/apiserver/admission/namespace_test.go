@@ -34,6 +34,8 @@ func (r reader) Fresh(_ context.Context, _ *kind.Kind, _, name string) (kind.Obj
 	return o, revision, nil
 }
 
+func (r reader) All(*kind.Kind) []kind.Object { return nil }
+
 func TestNamespaceLifecycle(t *testing.T) {
 	here := &corev1.Namespace{Metadata: &metav1.ObjectMeta{}}
 	going := &corev1.Namespace{Metadata: &metav1.ObjectMeta{DeletionTimestamp: timestamppb.Now()}}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"kaji.dev/kaji/apierror"
 	autoscalingv1 "kaji.dev/kaji/gen/kaji/autoscaling/v1"
@@ -36,6 +37,11 @@ func (r *resource) scaleOf(o kind.Object) (*autoscalingv1.Scale, error) {
 	if fd == nil || !spec.Has(fd) {
 		return s, nil
 	}
+	if fd.IsMap() {
+		// ReplicationControllers have plain labels.
+		s.Status.Selector = labels.SelectorFromSet(stringMap(spec.Get(fd).Map())).String()
+		return s, nil
+	}
 	if ls, ok := spec.Get(fd).Message().Interface().(*metav1.LabelSelector); ok {
 		parsed, err := selector.FromMessage(ls)
 		if err != nil {
@@ -44,6 +50,15 @@ func (r *resource) scaleOf(o kind.Object) (*autoscalingv1.Scale, error) {
 		s.Status.Selector = parsed.String()
 	}
 	return s, nil
+}
+
+func stringMap(m protoreflect.Map) map[string]string {
+	out := make(map[string]string, m.Len())
+	m.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+		out[k.String()] = v.String()
+		return true
+	})
+	return out
 }
 
 func part(o kind.Object, name protoreflect.Name) protoreflect.Message {

@@ -28,8 +28,6 @@ spec:
     resources: {}
   dnsPolicy: ClusterFirst
   enableServiceLinks: true
-  preemptionPolicy: PreemptLowerPriority
-  priority: 0
   restartPolicy: Always
   schedulerName: default-scheduler
   securityContext: {}
@@ -76,8 +74,6 @@ spec:
   serviceAccountName: robot
   serviceAccount: robot
   priorityClassName: system-node-critical
-  priority: 2000001000
-  preemptionPolicy: PreemptLowerPriority
   tolerations: [{operator: Exists}]
   schedulingGates: [{name: example.com/wait}]
   dnsPolicy: ClusterFirst

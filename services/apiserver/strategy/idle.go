@@ -10,8 +10,12 @@ func idleKinds() []Gap {
 		message protoreflect.FullName
 		why     string
 	}{
+		{"kaji.apps.v1.ControllerRevision", "nothing goes back to it until there are StatefulSet and DaemonSet controllers"},
+		{"kaji.apps.v1.DaemonSet", "it runs no pods until there is a DaemonSet controller"},
+		{"kaji.apps.v1.StatefulSet", "it runs no pods until there is a StatefulSet controller"},
 		{"kaji.batch.v1.CronJob", "it makes no Jobs until there is a CronJob controller"},
 		{"kaji.batch.v1.Job", "it runs no pods until there is a Job controller"},
+		{"kaji.core.v1.PersistentVolumeClaim", "it gets no volume until there is a PersistentVolume controller"},
 		{"kaji.policy.v1.PodDisruptionBudget", "it holds back no eviction until there is a disruption controller"},
 	} {
 		out = append(out, Gap{Message: k.message, Why: k.why})

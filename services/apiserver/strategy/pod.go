@@ -18,6 +18,15 @@ func podRules() rules[*corev1.Pod] {
 			if new.Status == nil {
 				new.Status = old.Status
 			}
+			// They were given when it was created.
+			if n, o := new.GetSpec(), old.GetSpec(); n != nil && o != nil {
+				if n.Priority == nil {
+					n.Priority = o.Priority
+				}
+				if n.PreemptionPolicy == nil {
+					n.PreemptionPolicy = o.PreemptionPolicy
+				}
+			}
 		},
 		parts: map[string]part[*corev1.Pod]{
 			"ephemeralcontainers": {takeEphemeralContainers, validateEphemeralContainersUpdate},

@@ -37,12 +37,6 @@ func defaultPod(p *corev1.Pod) {
 	if s.HostNetwork {
 		forEachContainer(s, hostPortsFromContainerPorts)
 	}
-	if s.Priority == nil {
-		s.Priority = proto.Int32(priorityOf(s.PriorityClassName))
-	}
-	if s.PreemptionPolicy == nil {
-		s.PreemptionPolicy = proto.String("PreemptLowerPriority")
-	}
 	tolerateForAWhile(s, tolerationNotReady)
 	tolerateForAWhile(s, tolerationUnreachable)
 }
@@ -110,17 +104,6 @@ func hostPortsFromContainerPorts(c *corev1.Container) {
 		if p.HostPort == 0 {
 			p.HostPort = p.ContainerPort
 		}
-	}
-}
-
-func priorityOf(class string) int32 {
-	switch class {
-	case "system-cluster-critical":
-		return priorityClusterCritical
-	case "system-node-critical":
-		return priorityNodeCritical
-	default:
-		return 0
 	}
 }
 

@@ -117,6 +117,16 @@ func For(k *kind.Kind) Strategy {
 		return assemble(k, deploymentRules())
 	case "kaji.apps.v1.ReplicaSet":
 		return assemble(k, replicaSetRules())
+	case "kaji.apps.v1.StatefulSet":
+		return assemble(k, statefulSetRules())
+	case "kaji.apps.v1.DaemonSet":
+		return assemble(k, daemonSetRules())
+	case "kaji.apps.v1.ControllerRevision":
+		return assemble(k, controllerRevisionRules())
+	case "kaji.scheduling.v1.PriorityClass":
+		return assemble(k, priorityClassRules())
+	case "kaji.core.v1.PersistentVolumeClaim":
+		return assemble(k, persistentVolumeClaimRules())
 	case "kaji.batch.v1.Job":
 		return assemble(k, jobRules())
 	case "kaji.batch.v1.CronJob":

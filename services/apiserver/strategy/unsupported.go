@@ -32,7 +32,6 @@ func Unsupported() []Gap {
 	gaps := []Gap{
 		{core + "PodSpec", "ephemeral_containers", "there is no way yet to add a container to a running pod", nil, nil},
 		{core + "PodSpec", "resource_claims", noDevice, nil, nil},
-		{core + "PodSpec", "priority_class_name", "there are no priority classes yet but the two built in; the priority is 0", []string{"system-cluster-critical", "system-node-critical"}, nil},
 		{core + "PodSpec", "preemption_policy", "the scheduler does not preempt pods yet", []string{"PreemptLowerPriority", "Never"}, nil},
 		{core + "PodSpec", "enable_service_links", "services are not told to containers by environment variables yet", []string{"true", "false"}, nil},
 		{core + "PodSpec", "automount_service_account_token", "service account tokens are not issued yet, so none is mounted", []string{"false"}, nil},
@@ -52,8 +51,8 @@ func Unsupported() []Gap {
 		{core + "VolumeProjection", "cluster_trust_bundle", "there are no ClusterTrustBundles yet", nil, nil},
 		{core + "VolumeProjection", "pod_certificate", "certificates are not issued to pods yet", nil, nil},
 		{core + "VolumeSource", "image", "images cannot be mounted as volumes yet; the pod would wait for it", nil, nil},
-		{core + "VolumeSource", "persistent_volume_claim", "there are no PersistentVolumeClaims yet; the pod would wait for it", nil, nil},
-		{core + "VolumeSource", "ephemeral", "there are no PersistentVolumeClaims yet; the pod would wait for it", nil, nil},
+		{core + "VolumeSource", "persistent_volume_claim", "nothing binds claims to volumes yet; the pod would wait for it", nil, nil},
+		{core + "VolumeSource", "ephemeral", "nothing binds claims to volumes yet; the pod would wait for it", nil, nil},
 		{core + "VolumeSource", "csi", "CSI drivers are not called yet; the pod would wait for it", nil, nil},
 		{core + "VolumeSource", "git_repo", "Kubernetes has given it up, and Kaji never had it; clone in an init container", nil, nil},
 

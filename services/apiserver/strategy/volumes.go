@@ -275,16 +275,5 @@ func validateEphemeralVolume(e *corev1.EphemeralVolumeSource, at *field.Path) fi
 	here := at.Child("volumeClaimTemplate", "spec")
 	spec := e.VolumeClaimTemplate.GetSpec()
 	errs := validateLabels(e.VolumeClaimTemplate.GetMetadata().GetLabels(), at.Child("volumeClaimTemplate", "metadata", "labels"))
-	if len(spec.GetAccessModes()) == 0 {
-		errs = append(errs, field.Required(here.Child("accessModes"), "at least 1 access mode is required"))
-	}
-	for i, m := range spec.GetAccessModes() {
-		errs = append(errs, oneOf(here.Child("accessModes").Index(i), m, "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")...)
-	}
-	size, more := validateResourceList(spec.GetResources().GetRequests(), here.Child("resources", "requests"), nil)
-	errs = append(errs, more...)
-	if _, ok := size["storage"]; !ok {
-		errs = append(errs, field.Required(here.Child("resources", "requests").Key("storage"), ""))
-	}
-	return append(errs, validateSelector(spec.GetSelector(), here.Child("selector"))...)
+	return append(errs, validateClaimSpec(spec, here)...)
 }

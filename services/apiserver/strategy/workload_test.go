@@ -1,7 +1,10 @@
 package strategy
 
 import (
+	"slices"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
 )
@@ -51,6 +54,113 @@ var templateCases = []ruleCase{
 	{"negative ready time", `spec: {minReadySeconds: -1}`, []string{"spec.minReadySeconds Invalid"}},
 }
 
+const baseStatefulSet = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: web, namespace: default}
+spec:
+  serviceName: web
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: web}
+`
+
+const baseDaemonSet = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: web}
+`
+
+func TestStatefulSetRules(t *testing.T) {
+	const data = `spec: {volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}], template: {spec: {containers: {'[0]': {volumeMounts: [{name: data, mountPath: /data}]}}}}}`
+	runCases(t, baseStatefulSet, append(templateCases, []ruleCase{
+		{"dots in the name", `metadata: {name: a.b}`, []string{"metadata.name Invalid"}},
+		{"claims are volumes", data, nil},
+		{"a claim without a size", `spec: {volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce]}}]}`, []string{"spec.volumeClaimTemplates[0].spec.resources.requests[storage] Required"}},
+		{"at once", `spec: {podManagementPolicy: Parallel}`, nil},
+		{"unknown order", `spec: {podManagementPolicy: Random}`, []string{"spec.podManagementPolicy NotSupported"}},
+		{"on delete", `spec: {updateStrategy: {type: OnDelete}}`, nil},
+		{"on delete with numbers", `spec: {updateStrategy: {type: OnDelete, rollingUpdate: {partition: 1}}}`, []string{"spec.updateStrategy.rollingUpdate Invalid"}},
+		{"unknown strategy", `spec: {updateStrategy: {type: Recreate}}`, []string{"spec.updateStrategy Invalid"}},
+		{"negative partition", `spec: {updateStrategy: {rollingUpdate: {partition: -1}}}`, []string{"spec.updateStrategy.rollingUpdate.partition Invalid"}},
+		{"none may be away", `spec: {updateStrategy: {rollingUpdate: {maxUnavailable: 0}}}`, []string{"spec.updateStrategy.rollingUpdate.maxUnavailable Invalid"}},
+		{"unknown retention", `spec: {persistentVolumeClaimRetentionPolicy: {whenScaled: Archive}}`, []string{"spec.persistentVolumeClaimRetentionPolicy.whenScaled NotSupported"}},
+		{"negative start", `spec: {ordinals: {start: -1}}`, []string{"spec.ordinals.start Invalid"}},
+		{"bad service", `spec: {serviceName: a.b}`, []string{"spec.serviceName Invalid"}},
+	}...))
+	o, _ := build(t, baseStatefulSet, `{}`)
+	s := o.(*appsv1.StatefulSet).GetSpec()
+	if s.GetReplicas() != 1 || s.GetPodManagementPolicy() != "OrderedReady" || s.GetUpdateStrategy().GetType() != "RollingUpdate" ||
+		s.GetUpdateStrategy().GetRollingUpdate().GetMaxUnavailable().GetIntVal() != 1 || s.GetPersistentVolumeClaimRetentionPolicy().GetWhenDeleted() != "Retain" {
+		t.Errorf("defaults: %v", s)
+	}
+	runUpdates(t, baseStatefulSet, []ruleCase{
+		{"other claims", data, []string{"spec.volumeClaimTemplates Invalid"}},
+		{"another service", `spec: {serviceName: other}`, []string{"spec.serviceName Invalid"}},
+		{"another order", `spec: {podManagementPolicy: Parallel}`, []string{"spec.podManagementPolicy Invalid"}},
+		{"another partition", `spec: {updateStrategy: {rollingUpdate: {partition: 2}}}`, nil},
+	})
+}
+
+func TestDaemonSetRules(t *testing.T) {
+	var cases []ruleCase
+	for _, c := range templateCases {
+		if c.name != "negative replicas" { // they have none
+			cases = append(cases, c)
+		}
+	}
+	runCases(t, baseDaemonSet, append(cases, []ruleCase{
+		{"on delete", `spec: {updateStrategy: {type: OnDelete}}`, nil},
+		{"unknown strategy", `spec: {updateStrategy: {type: Recreate}}`, []string{"spec.updateStrategy.type NotSupported"}},
+		{"one more", `spec: {updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}}`, nil},
+		{"one more and one away", `spec: {updateStrategy: {rollingUpdate: {maxSurge: 1}}}`, []string{"spec.updateStrategy.rollingUpdate.maxSurge Invalid"}},
+		{"neither", `spec: {updateStrategy: {rollingUpdate: {maxUnavailable: 0%}}}`, []string{"spec.updateStrategy.rollingUpdate.maxUnavailable Required"}},
+		{"more than all away", `spec: {updateStrategy: {rollingUpdate: {maxUnavailable: 101%}}}`, []string{"spec.updateStrategy.rollingUpdate.maxUnavailable Invalid"}},
+		{"negative history", `spec: {revisionHistoryLimit: -1}`, []string{"spec.revisionHistoryLimit Invalid"}},
+	}...))
+}
+
+func TestStatefulAndDaemonSetStatus(t *testing.T) {
+	o, s := build(t, baseStatefulSet, `{}`)
+	old := o.(*appsv1.StatefulSet)
+	old.Status.CollisionCount = proto.Int32(2)
+	new := proto.CloneOf(old)
+	new.Status = &appsv1.StatefulSetStatus{Replicas: 1, ReadyReplicas: 2, CollisionCount: proto.Int32(1)}
+	if got, want := brief(s.ValidateStatusUpdate(new, old)), []string{"status.collisionCount Invalid", "status.readyReplicas Invalid"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	o, s = build(t, baseDaemonSet, `{}`)
+	daemons := o.(*appsv1.DaemonSet)
+	daemons.Status = &appsv1.DaemonSetStatus{NumberReady: -1}
+	if got, want := brief(s.ValidateStatusUpdate(daemons, daemons)), []string{"status.numberReady Invalid"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestControllerRevisionRules(t *testing.T) {
+	const base = `{apiVersion: apps/v1, kind: ControllerRevision, metadata: {name: web-1, namespace: default}, revision: 1, data: {spec: {template: {}}}}`
+	runCases(t, base, []ruleCase{
+		{"plain", `{}`, nil},
+		{"no data", `data: null`, []string{"data Required"}},
+		{"data that is no object", `data: [1]`, []string{"data Required"}},
+		{"negative", `revision: -1`, []string{"revision Invalid"}},
+	})
+	runUpdates(t, base, []ruleCase{
+		{"renumbered", `revision: 5`, nil},
+		{"other data", `data: {spec: {a: b}}`, []string{"data Invalid"}},
+	})
+}
+
 func TestReplicaSetRules(t *testing.T) { runCases(t, baseReplicaSet, templateCases) }
 
 func TestDeploymentRules(t *testing.T) {
@@ -76,6 +186,8 @@ func TestWorkloadUpdates(t *testing.T) {
 	}
 	runUpdates(t, baseDeployment, cases)
 	runUpdates(t, baseReplicaSet, cases)
+	runUpdates(t, baseStatefulSet, cases)
+	runUpdates(t, baseDaemonSet, cases[1:])
 }
 
 func TestDeploymentStatus(t *testing.T) {

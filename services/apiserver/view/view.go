@@ -38,6 +38,20 @@ func (c Cluster) Fresh(ctx context.Context, k *kind.Kind, namespace, name string
 	return o, revision, nil
 }
 
+// All implements admission.Reader.
+func (c Cluster) All(k *kind.Kind) []kind.Object {
+	s, err := watchcache.NewSelection(k, "", "", "")
+	if err != nil {
+		return nil // it has no selectors that could be wrong
+	}
+	entries := c.Caches.Of(k).List(s, "", 0).Entries
+	out := make([]kind.Object, len(entries))
+	for i, e := range entries {
+		out[i] = e.Object
+	}
+	return out
+}
+
 // twice asks the caches, and once more when they have caught up, before it says no.
 func (c Cluster) twice(ctx context.Context, ask func() bool) (bool, error) {
 	if ask() {

@@ -85,6 +85,14 @@ const (
 	ColumnFormat_COLUMN_FORMAT_JOB_COMPLETIONS ColumnFormat = 26
 	// How long a job ran, or has been running.
 	ColumnFormat_COLUMN_FORMAT_JOB_DURATION ColumnFormat = 27
+	// status.phase, or Terminating for what is being deleted.
+	ColumnFormat_COLUMN_FORMAT_PHASE ColumnFormat = 28
+	// Access modes of a volume in short: RWO,RWX.
+	ColumnFormat_COLUMN_FORMAT_ACCESS_MODES ColumnFormat = 29
+	// Storage class of a volume or claim, also where an old annotation names it.
+	ColumnFormat_COLUMN_FORMAT_STORAGE_CLASS ColumnFormat = 30
+	// kind.group/name of the controller that an object belongs to.
+	ColumnFormat_COLUMN_FORMAT_CONTROLLER ColumnFormat = 31
 )
 
 // Enum value maps for ColumnFormat.
@@ -118,6 +126,10 @@ var (
 		25: "COLUMN_FORMAT_JOB_STATUS",
 		26: "COLUMN_FORMAT_JOB_COMPLETIONS",
 		27: "COLUMN_FORMAT_JOB_DURATION",
+		28: "COLUMN_FORMAT_PHASE",
+		29: "COLUMN_FORMAT_ACCESS_MODES",
+		30: "COLUMN_FORMAT_STORAGE_CLASS",
+		31: "COLUMN_FORMAT_CONTROLLER",
 	}
 	ColumnFormat_value = map[string]int32{
 		"COLUMN_FORMAT_UNSPECIFIED":         0,
@@ -148,6 +160,10 @@ var (
 		"COLUMN_FORMAT_JOB_STATUS":          25,
 		"COLUMN_FORMAT_JOB_COMPLETIONS":     26,
 		"COLUMN_FORMAT_JOB_DURATION":        27,
+		"COLUMN_FORMAT_PHASE":               28,
+		"COLUMN_FORMAT_ACCESS_MODES":        29,
+		"COLUMN_FORMAT_STORAGE_CLASS":       30,
+		"COLUMN_FORMAT_CONTROLLER":          31,
 	}
 )
 
@@ -463,8 +479,8 @@ type PrintColumn struct {
 	Format ColumnFormat `protobuf:"varint,3,opt,name=format,proto3,enum=kaji.meta.v1.ColumnFormat" json:"format,omitempty"`
 	// True when the column is shown for `-o wide` only.
 	Wide bool `protobuf:"varint,4,opt,name=wide,proto3" json:"wide,omitempty"`
-	// What is shown when there is no value; <none> when empty.
-	Absent        string `protobuf:"bytes,5,opt,name=absent,proto3" json:"absent,omitempty"`
+	// What is shown when there is no value; <none> when unset.
+	Absent        *string `protobuf:"bytes,5,opt,name=absent,proto3,oneof" json:"absent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -528,8 +544,8 @@ func (x *PrintColumn) GetWide() bool {
 }
 
 func (x *PrintColumn) GetAbsent() string {
-	if x != nil {
-		return x.Absent
+	if x != nil && x.Absent != nil {
+		return *x.Absent
 	}
 	return ""
 }
@@ -764,13 +780,14 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\thas_scale\x18\t \x01(\bR\bhasScale\x123\n" +
 	"\acolumns\x18\n" +
 	" \x03(\v2\x19.kaji.meta.v1.PrintColumnR\acolumns\x12+\n" +
-	"\x11selectable_fields\x18\v \x03(\tR\x10selectableFields\"\x95\x01\n" +
+	"\x11selectable_fields\x18\v \x03(\tR\x10selectableFields\"\xa5\x01\n" +
 	"\vPrintColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x122\n" +
 	"\x06format\x18\x03 \x01(\x0e2\x1a.kaji.meta.v1.ColumnFormatR\x06format\x12\x12\n" +
-	"\x04wide\x18\x04 \x01(\bR\x04wide\x12\x16\n" +
-	"\x06absent\x18\x05 \x01(\tR\x06absent\"Y\n" +
+	"\x04wide\x18\x04 \x01(\bR\x04wide\x12\x1b\n" +
+	"\x06absent\x18\x05 \x01(\tH\x00R\x06absent\x88\x01\x01B\t\n" +
+	"\a_absent\"Y\n" +
 	"\rMethodOptions\x12&\n" +
 	"\x04verb\x18\x01 \x01(\x0e2\x12.kaji.meta.v1.VerbR\x04verb\x12 \n" +
 	"\vsubresource\x18\x02 \x01(\tR\vsubresource\"\x85\x02\n" +
@@ -782,7 +799,7 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\rlist_map_keys\x18\x05 \x03(\tR\vlistMapKeys\x12\x16\n" +
 	"\x06atomic\x18\x06 \x01(\bR\x06atomic\x12\x1d\n" +
 	"\n" +
-	"micro_time\x18\a \x01(\bR\tmicroTime*\x89\a\n" +
+	"micro_time\x18\a \x01(\bR\tmicroTime*\x81\b\n" +
 	"\fColumnFormat\x12\x1d\n" +
 	"\x19COLUMN_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11COLUMN_FORMAT_AGE\x10\x01\x12\x19\n" +
@@ -812,7 +829,11 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\x12COLUMN_FORMAT_BOOL\x10\x18\x12\x1c\n" +
 	"\x18COLUMN_FORMAT_JOB_STATUS\x10\x19\x12!\n" +
 	"\x1dCOLUMN_FORMAT_JOB_COMPLETIONS\x10\x1a\x12\x1e\n" +
-	"\x1aCOLUMN_FORMAT_JOB_DURATION\x10\x1b*\xb8\x01\n" +
+	"\x1aCOLUMN_FORMAT_JOB_DURATION\x10\x1b\x12\x17\n" +
+	"\x13COLUMN_FORMAT_PHASE\x10\x1c\x12\x1e\n" +
+	"\x1aCOLUMN_FORMAT_ACCESS_MODES\x10\x1d\x12\x1f\n" +
+	"\x1bCOLUMN_FORMAT_STORAGE_CLASS\x10\x1e\x12\x1c\n" +
+	"\x18COLUMN_FORMAT_CONTROLLER\x10\x1f*\xb8\x01\n" +
 	"\x04Verb\x12\x14\n" +
 	"\x10VERB_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVERB_GET\x10\x01\x12\r\n" +
@@ -885,6 +906,7 @@ func file_kaji_meta_v1_options_proto_init() {
 	if File_kaji_meta_v1_options_proto != nil {
 		return
 	}
+	file_kaji_meta_v1_options_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
