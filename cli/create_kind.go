@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
@@ -16,6 +17,12 @@ import (
 // newCreateKind finishes a command that makes one object from flags instead of a manifest: the first argument is
 // its name, build gets the metadata and the arguments after it.
 func newCreateKind(s *session, c *cobra.Command, build func(c *cobra.Command, m *metav1.ObjectMeta, args []string) (kind.Object, error)) *cobra.Command {
+	return newCreateThen(s, c, build, func(cr *createCommand, _ *cobra.Command, _ *client.Client, o kind.Object) error { return cr.created(o) })
+}
+
+// newCreateThen is newCreateKind with something else to do with what was made than to show it.
+func newCreateThen(s *session, c *cobra.Command, build func(c *cobra.Command, m *metav1.ObjectMeta, args []string) (kind.Object, error),
+	then func(*createCommand, *cobra.Command, *client.Client, kind.Object) error) *cobra.Command {
 	cr := &createCommand{session: s}
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -33,7 +40,7 @@ func newCreateKind(s *session, c *cobra.Command, build func(c *cobra.Command, m 
 		if o, err = cr.create(c.Context(), conn, kind.Of(o), o); err != nil {
 			return err
 		}
-		return cr.created(o)
+		return then(cr, c, conn, o)
 	}
 	cr.dryRun.bind(c)
 	cr.output.bind(c, "yaml", "json", "name", "jsonpath=…")

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
@@ -85,6 +81,7 @@ type execution struct {
 	stream corev1.PodService_ExecPodClient
 }
 
+// send encodes a message before it returns.
 func (e *execution) send(m *corev1.PodExecRequest) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -94,11 +91,17 @@ func (e *execution) send(m *corev1.PodExecRequest) error {
 func (e *execution) run(ctx context.Context, conn *client.Client, start *corev1.PodExecStart) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	terminal, isTerminal := e.s.In.(*os.File)
-	isTerminal = isTerminal && term.IsTerminal(int(terminal.Fd()))
-	if e.tty && !isTerminal {
-		fmt.Fprintln(e.s.Err, "Standard input is no terminal; going on without raw mode")
-	}
+	user := &console{s: e.s, stdin: e.stdin, tty: e.tty,
+		write: func(b []byte) error {
+			return e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_Stdin{Stdin: b}})
+		},
+		end: func() error {
+			return e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_CloseStdin{CloseStdin: true}})
+		},
+		resize: func(size *corev1.TerminalSize) error {
+			return e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_Resize{Resize: size}})
+		}}
+	user.check()
 	var err error
 	if e.stream, err = corev1.NewPodServiceClient(conn.Conn()).ExecPod(ctx); err != nil {
 		return apierror.FromStatus(err)
@@ -106,67 +109,12 @@ func (e *execution) run(ctx context.Context, conn *client.Client, start *corev1.
 	if err := e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_Start{Start: start}}); err != nil && !errors.Is(err, io.EOF) {
 		return apierror.FromStatus(err)
 	}
-	if e.tty && isTerminal {
-		if e.stdin {
-			state, err := term.MakeRaw(int(terminal.Fd()))
-			if err != nil {
-				return err
-			}
-			defer func() { _ = term.Restore(int(terminal.Fd()), state) }()
-		}
-		stop := e.followSize(terminal)
-		defer func() {
-			cancel() // a send that is stuck ends with the stream
-			stop()
-		}()
+	closed, err := user.open(cancel)
+	if err != nil {
+		return err
 	}
-	if e.stdin {
-		// Not waited for: a read from a terminal cannot be interrupted, and ends with the program.
-		go e.pump()
-	}
+	defer closed()
 	return e.receive()
-}
-
-// followSize sends the terminal's size, now and at every change, until stop is called.
-func (e *execution) followSize(f *os.File) (stop func()) {
-	changed := make(chan os.Signal, 1)
-	signal.Notify(changed, syscall.SIGWINCH)
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			if width, height, err := term.GetSize(int(f.Fd())); err == nil {
-				_ = e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_Resize{Resize: &corev1.TerminalSize{Width: uint32(width), Height: uint32(height)}}})
-			}
-			select {
-			case <-changed:
-			case <-done:
-				return
-			}
-		}
-	})
-	return func() {
-		signal.Stop(changed)
-		close(done)
-		wg.Wait()
-	}
-}
-
-// pump passes standard input on until it ends.
-func (e *execution) pump() {
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := e.s.In.Read(buffer)
-		if n > 0 {
-			if e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_Stdin{Stdin: append([]byte(nil), buffer[:n]...)}}) != nil {
-				return
-			}
-		}
-		if err != nil {
-			_ = e.send(&corev1.PodExecRequest{Message: &corev1.PodExecRequest_CloseStdin{CloseStdin: true}})
-			return
-		}
-	}
 }
 
 // receive writes the output until the command ends, and returns its exit status as an ExitError.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
@@ -16,13 +17,20 @@ func newRun(s *session) *cobra.Command {
 	var env, labels, annotations []string
 	var port int32
 	var command bool
-	c := newCreateKind(s, &cobra.Command{
-		Use:   "run NAME --image=IMAGE [-- ARG…]",
+	attached := &attachedRun{s: s}
+	c := newCreateThen(s, &cobra.Command{
+		Use:   "run NAME --image=IMAGE [-it --rm] [-- ARG…]",
 		Short: "Run an image in a pod of its own",
 		Long: `Run an image in a pod of its own, which no controller replaces; "kaji create deployment" makes one that is kept up.
-What comes after -- are arguments of the image's entry point, or with --command a command in place of it.`,
+What comes after -- are arguments of the image's entry point, or with --command a command in place of it.
+
+With -i or --attach it stays with the pod: it waits until the pod runs and attaches to it, or prints the log of one that has
+ended by then. The exit status is that of the container it was attached to. --rm deletes the pod in the end, also after
+an interruption.`,
 		Example: `  kaji run web --image=registry.local/web:1 --port=8080
-  kaji run once --image=registry.local/tools:1 --restart=Never --command -- sh -c 'date; env'`,
+  kaji run once --image=registry.local/tools:1 --restart=Never --command -- sh -c 'date; env'
+  kaji run -it --rm shell --image=registry.local/tools:1 --restart=Never --command -- sh
+  echo 2+2 | kaji run -i --rm -q sum --image=registry.local/tools:1 --restart=Never --command -- bc`,
 		Args: nameThenCommand,
 	}, func(c *cobra.Command, m *metav1.ObjectMeta, args []string) (kind.Object, error) {
 		if restart != "Always" && restart != "OnFailure" && restart != "Never" {
@@ -30,6 +38,9 @@ What comes after -- are arguments of the image's entry point, or with --command 
 		}
 		if command && len(args) == 0 {
 			return nil, usage(c, "--command needs one after --")
+		}
+		if err := attached.check(c); err != nil {
+			return nil, err
 		}
 		var err error
 		if m.Labels, err = parsePairs(c, labels); err != nil {
@@ -41,7 +52,8 @@ What comes after -- are arguments of the image's entry point, or with --command 
 		if m.Labels == nil {
 			m.Labels = map[string]string{"run": m.GetName()}
 		}
-		container := &corev1.Container{Name: m.GetName(), Image: image, ImagePullPolicy: pull}
+		container := &corev1.Container{Name: m.GetName(), Image: image, ImagePullPolicy: pull,
+			Stdin: attached.stdin, StdinOnce: attached.stdin && !attached.leaveStdinOpen, Tty: attached.tty}
 		if container.Env, err = parseEnv(c, env); err != nil {
 			return nil, err
 		}
@@ -59,7 +71,13 @@ What comes after -- are arguments of the image's entry point, or with --command 
 		return &corev1.Pod{Metadata: m, Spec: &corev1.PodSpec{
 			Containers: []*corev1.Container{container}, RestartPolicy: restart, ServiceAccountName: account,
 		}}, nil
+	}, func(cr *createCommand, c *cobra.Command, conn *client.Client, o kind.Object) error {
+		if attached.attach {
+			return attached.run(c.Context(), conn, o.(*corev1.Pod))
+		}
+		return cr.created(o)
 	})
+	attached.bind(c)
 	f := c.Flags()
 	f.StringVar(&image, "image", "", "image to run")
 	f.StringVar(&restart, "restart", "Always", "when to run it again: Always, OnFailure or Never")

@@ -11,6 +11,7 @@ import (
 
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/client/fake"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 )
 
@@ -41,6 +42,9 @@ type node struct {
 	logs []*corev1.PodLogsRequest
 	// exec is how a command behaves.
 	exec func(start *corev1.PodExecStart, stream grpc.BidiStreamingServer[corev1.PodExecRequest, corev1.PodExecResponse]) error
+	// attach is how a process does, forward what listens at a port.
+	attach  func(start *corev1.PodAttachStart, stream grpc.BidiStreamingServer[corev1.PodAttachRequest, corev1.PodAttachResponse]) error
+	forward func(start *corev1.PodPortForwardStart, stream grpc.BidiStreamingServer[corev1.PodPortForwardRequest, corev1.PodPortForwardResponse]) error
 }
 
 func (n *node) GetPodLogs(r *corev1.PodLogsRequest, stream grpc.ServerStreamingServer[corev1.PodLogsResponse]) error {
@@ -67,12 +71,36 @@ func (n *node) ExecPod(stream grpc.BidiStreamingServer[corev1.PodExecRequest, co
 	return n.exec(first.GetStart(), stream)
 }
 
+func (n *node) AttachPod(stream grpc.BidiStreamingServer[corev1.PodAttachRequest, corev1.PodAttachResponse]) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	return n.attach(first.GetStart(), stream)
+}
+
+func (n *node) PortForwardPod(stream grpc.BidiStreamingServer[corev1.PodPortForwardRequest, corev1.PodPortForwardResponse]) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	return n.forward(first.GetStart(), stream)
+}
+
 func newNode(t *testing.T) (*shell, *node) {
+	t.Helper()
+	s, n, _ := newNodeOf(t, running+twoContainers)
+	return s, n
+}
+
+// newNodeOf is a node, and the API in memory that knows those objects.
+func newNodeOf(t *testing.T, objects string) (*shell, *node, *fake.Server) {
 	t.Helper()
 	n := &node{}
 	conn := serve(t, func(s *grpc.Server) { corev1.RegisterPodServiceServer(s, n) })
-	api := server(t, running+twoContainers)
-	return newShell(t, client.New(&join{api: api, other: conn, methods: []string{"/kaji.core.v1.PodService/GetPodLogs", "/kaji.core.v1.PodService/ExecPod"}})), n
+	api := server(t, objects)
+	methods := []string{"/kaji.core.v1.PodService/GetPodLogs", "/kaji.core.v1.PodService/ExecPod", "/kaji.core.v1.PodService/AttachPod", "/kaji.core.v1.PodService/PortForwardPod"}
+	return newShell(t, client.New(&join{api: api, other: conn, methods: methods})), n, api
 }
 
 func TestLogs(t *testing.T) {

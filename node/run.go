@@ -144,7 +144,7 @@ func (a *agent) run(ctx context.Context) error {
 	parts.Go(func() { a.tidy(ctx) })
 	parts.Go(func() { a.rotateLogs(ctx) })
 
-	agentv1.RegisterAgentServiceServer(srv.Registrar(), server.New(a.pods, a.runtime, a.logPath))
+	agentv1.RegisterAgentServiceServer(srv.Registrar(), server.New(ctx, a.pods, a.runtime, a.logPath))
 	a.log.Info("node agent runs", "node", a.cfg.Name, "address", srv.Addr().String(), "runtime", sight.Version.String())
 	err = srv.Serve(ctx)
 	cancel()

@@ -17,22 +17,14 @@ func (c *Client) ExecSync(ctx context.Context, id string, command []string, time
 	return r.GetStdout(), r.GetStderr(), r.GetExitCode(), nil
 }
 
-// Exec is a command to run in a container with its streams attached.
-type Exec struct {
-	ContainerID           string
-	Command               []string
-	TTY                   bool
-	Stdin, Stdout, Stderr bool
-}
-
-// ExecURL prepares a command and returns the address of the runtime's streaming
-// server, good for one use within a short time.
-func (c *Client) ExecURL(ctx context.Context, e Exec) (string, error) {
+// Exec runs a command in a container, connected with streams, and waits for its end. An exit status other than 0 is an
+// *ExitError.
+func (c *Client) Exec(ctx context.Context, id string, command []string, s Streams) error {
 	r, err := c.runtime.Exec(ctx, &runtimeapi.ExecRequest{
-		ContainerId: e.ContainerID, Cmd: e.Command, Tty: e.TTY, Stdin: e.Stdin, Stdout: e.Stdout, Stderr: e.Stderr,
+		ContainerId: id, Cmd: command, Tty: s.TTY, Stdin: s.Stdin != nil, Stdout: s.Stdout != nil, Stderr: s.Stderr != nil,
 	})
 	if err != nil {
-		return "", wrap("Exec", e.ContainerID, err)
+		return wrap("Exec", id, err)
 	}
-	return r.GetUrl(), nil
+	return s.connect(ctx, "Exec", id, r.GetUrl())
 }

@@ -1,5 +1,5 @@
 // Package server is what a node agent serves: the logs of its containers, commands
-// run in them, and the list of its pods.
+// run in them, the streams of their processes, connections to their ports, and the list of its pods.
 //
 // It serves the API server and administrators only; users come through the API server, which
 // decides who may do what. It refuses to change pods. All methods may be called
@@ -8,6 +8,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -27,9 +28,11 @@ type Pods interface {
 	Pods() []pods.Info
 }
 
-// Runtime prepares commands.
+// Runtime reaches into containers and sandboxes.
 type Runtime interface {
-	ExecURL(ctx context.Context, e cri.Exec) (string, error)
+	Exec(ctx context.Context, id string, command []string, s cri.Streams) error
+	Attach(ctx context.Context, id string, s cri.Streams) error
+	PortForward(ctx context.Context, sandboxID string, port uint16) (cri.Conn, error)
 }
 
 // LogPath gives the path of a container's log.
@@ -38,14 +41,17 @@ type LogPath func(pod *corev1.Pod, c observed.Container) string
 // Server implements AgentService.
 type Server struct {
 	agentv1.UnimplementedAgentServiceServer
-	pods    Pods
-	runtime Runtime
-	logPath LogPath
+	serving  context.Context
+	pods     Pods
+	runtime  Runtime
+	logPath  LogPath
+	forwards chan struct{} // holds one of each connection that is forwarded
+	linger   time.Duration
 }
 
-// New makes a server.
-func New(p Pods, r Runtime, logPath LogPath) *Server {
-	return &Server{pods: p, runtime: r, logPath: logPath}
+// New makes a server. When serving ends, streams into containers have a few seconds left before they end with UNAVAILABLE.
+func New(serving context.Context, p Pods, r Runtime, logPath LogPath) *Server {
+	return &Server{serving: serving, pods: p, runtime: r, logPath: logPath, forwards: make(chan struct{}, maxForwards), linger: linger}
 }
 
 // Pods implements AgentService.

@@ -67,6 +67,52 @@ func (agent) Exec(stream agentv1.AgentService_ExecServer) error {
 	}
 }
 
+// Attach gives back what it is sent, after the container's name, and breaks off at "break".
+func (agent) Attach(stream agentv1.AgentService_AttachServer) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	out := []byte(first.GetStart().GetOptions().GetContainer())
+	for {
+		if err := stream.Send(&corev1.PodAttachResponse{Message: &corev1.PodAttachResponse_Stdout{Stdout: out}}); err != nil {
+			return err
+		}
+		req, err := stream.Recv()
+		if err == io.EOF || req.GetCloseStdin() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if out = req.GetStdin(); string(out) == "break" {
+			return apierror.ToStatus(apierror.Unavailable("the agent is stopping"))
+		}
+	}
+}
+
+// PortForward answers with everything once the caller has said all.
+func (agent) PortForward(stream agentv1.AgentService_PortForwardServer) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	if first.GetStart().GetPort() == 81 {
+		return apierror.ToStatus(apierror.FailedPrecondition("nothing listens on port 81"))
+	}
+	all := []byte(first.GetStart().GetUid() + " ")
+	for {
+		req, err := stream.Recv()
+		if err == io.EOF {
+			return stream.Send(&corev1.PodPortForwardResponse{Data: all})
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, req.GetData()...)
+	}
+}
+
 // explainer answers every question in the same way.
 type explainer struct {
 	schedulerv1.UnimplementedSchedulerServiceServer
@@ -94,17 +140,23 @@ func startAgent(t *testing.T, s *apitest.Server, who identity.Identity, hosts ..
 	return server.Addr().(*net.TCPAddr)
 }
 
-func TestLogsAndExecReachTheNode(t *testing.T) {
-	s := apitest.Start(t, nil)
-	ctx := t.Context()
+// startNode is a node n1 with an agent.
+func startNode(t *testing.T, s *apitest.Server) {
+	t.Helper()
 	address := startAgent(t, s, identity.Identity{Name: identity.NodeName("n1"), Groups: []string{identity.GroupNodes}}, identity.NodeHost("n1"))
-	check(client.Of[*corev1.Node](s.Client()).Create(ctx, &corev1.Node{
+	check(client.Of[*corev1.Node](s.Client()).Create(t.Context(), &corev1.Node{
 		Metadata: &metav1.ObjectMeta{Name: "n1"},
 		Status: &corev1.NodeStatus{
 			Addresses:       []*corev1.NodeAddress{{Type: "Hostname", Address: "n1"}, {Type: "InternalIP", Address: "127.0.0.1"}},
 			DaemonEndpoints: &corev1.NodeDaemonEndpoints{KubeletEndpoint: &corev1.DaemonEndpoint{Port: int32(address.Port)}},
 		},
 	}))(t)
+}
+
+func TestLogsAndExecReachTheNode(t *testing.T) {
+	s := apitest.Start(t, nil)
+	ctx := t.Context()
+	startNode(t, s)
 	pods := client.Of[*corev1.Pod](s.Client())
 	p := check(pods.Create(ctx, newPod("one")))(t)
 	two := newPod("two")
@@ -184,6 +236,110 @@ func TestLogsAndExecReachTheNode(t *testing.T) {
 		}
 		if _, err := exec.Recv(); apierror.ReasonOf(apierror.FromStatus(err)) != reason {
 			t.Errorf("exec %q: %v", command, err)
+		}
+	}
+}
+
+func TestAttachReachesTheNode(t *testing.T) {
+	s := apitest.Start(t, nil)
+	ctx := t.Context()
+	startNode(t, s)
+	check(client.Of[*corev1.Pod](s.Client()).Create(ctx, newPod("one")))(t)
+	bind(t, s, "one", "n1")
+	attach := func(c *client.Client, name string, said ...*corev1.PodAttachRequest) (heard string, err error) {
+		stream := check(corev1.NewPodServiceClient(c.Conn()).AttachPod(ctx))(t)
+		start := &corev1.PodAttachRequest{Message: &corev1.PodAttachRequest_Start{Start: &corev1.PodAttachStart{Namespace: "default", Name: name}}}
+		for _, m := range append([]*corev1.PodAttachRequest{start}, said...) {
+			if err := stream.Send(m); err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+		}
+		for {
+			m, err := stream.Recv()
+			if err == io.EOF {
+				return heard, nil
+			}
+			if err != nil {
+				return heard, apierror.FromStatus(err)
+			}
+			heard += string(m.GetStdout()) + ";"
+		}
+	}
+	stdin := func(text string) *corev1.PodAttachRequest {
+		return &corev1.PodAttachRequest{Message: &corev1.PodAttachRequest_Stdin{Stdin: []byte(text)}}
+	}
+	end := &corev1.PodAttachRequest{Message: &corev1.PodAttachRequest_CloseStdin{CloseStdin: true}}
+	if heard, err := attach(s.Client(), "one", stdin("a"), stdin("b"), end); err != nil || heard != "main;a;b;" {
+		t.Errorf("heard %q, %v", heard, err)
+	}
+	if heard, err := attach(s.Client(), "one", stdin("a"), stdin("break")); !apierror.IsUnavailable(err) || heard != "main;a;" {
+		t.Errorf("heard %q, %v", heard, err)
+	}
+	if _, err := attach(s.Client(), "one", &corev1.PodAttachRequest{Message: &corev1.PodAttachRequest_Start{Start: &corev1.PodAttachStart{Namespace: "default", Name: "two"}}}); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
+		t.Errorf("a second start: %v", err)
+	}
+	if _, err := attach(s.Client(), "absent"); !apierror.IsNotFound(err) {
+		t.Errorf("no pod: %v", err)
+	}
+	if _, err := attach(s.Node("n1"), "one"); !apierror.IsForbidden(err) {
+		t.Errorf("a node attaches: %v", err)
+	}
+}
+
+func TestPortForwardReachesTheNode(t *testing.T) {
+	s := apitest.Start(t, nil)
+	ctx := t.Context()
+	startNode(t, s)
+	p := check(client.Of[*corev1.Pod](s.Client()).Create(ctx, newPod("one")))(t)
+	forward := func(c *client.Client, start *corev1.PodPortForwardStart, said ...string) (heard string, err error) {
+		stream := check(corev1.NewPodServiceClient(c.Conn()).PortForwardPod(ctx))(t)
+		start.Namespace = "default"
+		if err := stream.Send(&corev1.PodPortForwardRequest{Message: &corev1.PodPortForwardRequest_Start{Start: start}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range said {
+			if err := stream.Send(&corev1.PodPortForwardRequest{Message: &corev1.PodPortForwardRequest_Data{Data: []byte(text)}}); err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+		}
+		if err := stream.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			m, err := stream.Recv()
+			if err == io.EOF {
+				return heard, nil
+			}
+			if err != nil {
+				return heard, apierror.FromStatus(err)
+			}
+			heard += string(m.GetData())
+		}
+	}
+	if _, err := forward(s.Client(), &corev1.PodPortForwardStart{Name: "one", Port: 80}); apierror.ReasonOf(err) != apierror.ReasonFailedPrecondition {
+		t.Errorf("a pod on no node: %v", err)
+	}
+	bind(t, s, "one", "n1")
+	uid := p.GetMetadata().GetUid()
+	for range 2 { // over the same connection to the node
+		if heard, err := forward(s.Client(), &corev1.PodPortForwardStart{Name: "one", Port: 80}, "a", "b"); err != nil || heard != uid+" ab" {
+			t.Errorf("heard %q, %v", heard, err)
+		}
+	}
+	for _, c := range []struct {
+		client *client.Client
+		start  *corev1.PodPortForwardStart
+		want   apierror.Reason
+	}{
+		{s.Client(), &corev1.PodPortForwardStart{Name: "one", Port: 81}, apierror.ReasonFailedPrecondition},
+		{s.Client(), &corev1.PodPortForwardStart{Name: "one", Port: 0}, apierror.ReasonBadRequest},
+		{s.Client(), &corev1.PodPortForwardStart{Name: "one", Port: 65536}, apierror.ReasonBadRequest},
+		{s.Client(), &corev1.PodPortForwardStart{Name: "absent", Port: 80}, apierror.ReasonNotFound},
+		{s.Client(), &corev1.PodPortForwardStart{Name: "one", Uid: "another", Port: 80}, apierror.ReasonNotFound},
+		{s.Node("n1"), &corev1.PodPortForwardStart{Name: "one", Port: 80}, apierror.ReasonForbidden},
+	} {
+		if _, err := forward(c.client, c.start); apierror.ReasonOf(err) != c.want {
+			t.Errorf("%v: %v, want %s", c.start, err, c.want)
 		}
 	}
 }

@@ -50,7 +50,8 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	}
 	caches := watchcache.New(cfg.Store, kind.All(), cfg.Cache, log.Named("watchcache"))
 	cluster := view.Cluster{Caches: caches}
-	nodes := &proxy.Nodes{TLS: files.Client}
+	nodes := &proxy.Nodes{TLS: files.Client, Stopping: ctx.Done()}
+	defer nodes.Close()
 	authorizer := authz.System{Nodes: authz.NodeAuthorizer{State: cluster}}
 	api, err := registry.New(registry.Config{
 		Store: cfg.Store, Caches: caches, Kinds: kind.All(),

@@ -36,7 +36,7 @@ func (c *Client) CreateContainer(ctx context.Context, sandboxID string, cfg *con
 		}
 	}
 	r.serial++
-	v := &container{name: name, labels: cfg.Labels, config: cfg, Container: observed.Container{
+	v := &container{name: name, labels: cfg.Labels, config: cfg, ended: make(chan struct{}), Container: observed.Container{
 		ID: fmt.Sprint("container-", r.serial), SandboxID: sandboxID, Name: cfg.Name, Attempt: cfg.Attempt,
 		PodName: b.PodName, PodNamespace: b.PodNamespace, PodUID: b.PodUID,
 		State: observed.Created, CreatedAt: time.Now(), Annotations: cfg.Annotations,
@@ -105,6 +105,7 @@ func (c *Client) RemoveContainer(ctx context.Context, id string) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	if v := c.r.containers[id]; v != nil {
+		c.r.exit(v, 137)
 		delete(c.r.containers, id)
 		c.r.tell(v.PodUID)
 	}
@@ -171,15 +172,6 @@ func (c *Client) ExecSync(ctx context.Context, id string, command []string, _ ti
 	}
 	code, _ := quickExit(command)
 	return nil, nil, code, nil
-}
-
-// ExecURL implements cri.Client; there is nobody to connect to.
-func (c *Client) ExecURL(ctx context.Context, e cri.Exec) (string, error) {
-	const op = "Exec"
-	if err := c.enter(ctx, op, e.ContainerID); err != nil {
-		return "", err
-	}
-	return "", cri.NewError(op, e.ContainerID, codes.Unimplemented, "a runtime in memory has no streams")
 }
 
 // Image implements cri.Client.

@@ -4,12 +4,13 @@
 // It owns the rules of sandboxes and containers: names that are taken until they are
 // removed, containers that end with their sandbox, stopping twice being no error. A
 // container runs until it is told to end, unless its command says otherwise: "sh -c 'exit N'" ends
-// at once with that code. All methods may be called concurrently.
+// at once with that code, "cat" and "nc -ll -p PORT -e cat" give back what they are sent. All methods may be called concurrently.
 package fake
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"sort"
 	"strconv"
@@ -47,6 +48,11 @@ type container struct {
 	name   string
 	labels map[string]string
 	config *containerconfig.Container
+	ended  chan struct{} // closed when it has ended
+
+	outs      sync.Mutex // may be held while output is written; taken alone
+	listeners map[int]io.Writer
+	heard     int // how many have listened
 }
 
 // New makes a runtime that can pull the images named.
@@ -114,6 +120,7 @@ func (r *Runtime) exit(c *container, code int32) {
 		return
 	}
 	c.State, c.ExitCode, c.FinishedAt = observed.Exited, code, time.Now()
+	close(c.ended)
 	c.Reason = "Completed"
 	if code != 0 {
 		c.Reason = "Error"

@@ -29,6 +29,9 @@ type Runtime interface {
 	Container(ctx context.Context, id string) (observed.Container, error)
 	Containers(ctx context.Context, podUID string) ([]observed.Container, error)
 	ExecSync(ctx context.Context, id string, command []string, timeout time.Duration) (stdout, stderr []byte, exit int32, err error)
+	Exec(ctx context.Context, id string, command []string, s cri.Streams) error
+	Attach(ctx context.Context, id string, s cri.Streams) error
+	PortForward(ctx context.Context, sandboxID string, port uint16) (cri.Conn, error)
 	Image(ctx context.Context, ref string) (*cri.Image, error)
 	Pull(ctx context.Context, ref string, auth *cri.Auth) (string, error)
 }
@@ -68,6 +71,10 @@ func Run(t *testing.T, s Setup) {
 		"what is not there is not found":    notThere,
 		"a command that cannot be executed": cannotStart,
 		"commands in containers":            execs,
+		"commands with streams":             execStreams,
+		"attaching to a process":            attaches,
+		"attachments end":                   attachmentsEnd,
+		"forwarding to a port":              forwards,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{T: t, s: s, Runtime: s.Client(node), ctx: ctx}

@@ -12,13 +12,11 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	"kaji.dev/kaji/apierror"
 	agentv1 "kaji.dev/kaji/gen/kaji/agent/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
-	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
 )
 
@@ -35,18 +33,24 @@ type API interface {
 	Allow(ctx context.Context, k *kind.Kind, verb metav1.Verb, subresource, namespace, name string) error
 }
 
-// Nodes passes logs and exec to node agents.
+// Nodes passes what reaches into pods on to node agents. Connections to agents are shared; Close ends them.
 type Nodes struct {
 	API API
 	// TLS makes client settings for a server of that name.
 	TLS func(serverName string) *tls.Config
+	// Stopping, when it is closed, leaves the streams a few seconds; nil is never.
+	Stopping <-chan struct{}
+
+	agents agents
 }
 
 // Handlers are the streaming methods served, by full name.
 func (n *Nodes) Handlers() map[string]grpc.StreamHandler {
 	return map[string]grpc.StreamHandler{
-		corev1.PodService_GetPodLogs_FullMethodName: n.logs,
-		corev1.PodService_ExecPod_FullMethodName:    n.exec,
+		corev1.PodService_GetPodLogs_FullMethodName:     n.logs,
+		corev1.PodService_ExecPod_FullMethodName:        n.exec,
+		corev1.PodService_AttachPod_FullMethodName:      n.attach,
+		corev1.PodService_PortForwardPod_FullMethodName: n.portForward,
 	}
 }
 
@@ -55,7 +59,7 @@ type target struct {
 	pod       *corev1.Pod
 	container string
 	agent     agentv1.AgentServiceClient
-	conn      *grpc.ClientConn
+	done      func() // gives the connection back
 }
 
 func (n *Nodes) logs(_ any, stream grpc.ServerStream) error {
@@ -67,11 +71,11 @@ func (n *Nodes) logs(_ any, stream grpc.ServerStream) error {
 	if err := n.API.Allow(ctx, pods, metav1.Verb_VERB_GET, "log", req.GetNamespace(), req.GetName()); err != nil {
 		return err
 	}
-	t, err := n.find(ctx, req.GetNamespace(), req.GetName(), req.GetUid(), req.GetOptions().GetContainer())
+	t, err := n.find(ctx, req.GetNamespace(), req.GetName(), req.GetUid(), named(req.GetOptions().GetContainer()))
 	if err != nil {
 		return err
 	}
-	defer t.conn.Close()
+	defer t.done()
 	if req.Options == nil {
 		req.Options = &corev1.PodLogOptions{}
 	}
@@ -81,67 +85,6 @@ func (n *Nodes) logs(_ any, stream grpc.ServerStream) error {
 		return n.failed(t.pod, err)
 	}
 	return n.failed(t.pod, forward(stream, from.Recv))
-}
-
-func (n *Nodes) exec(_ any, stream grpc.ServerStream) error {
-	ctx, cancel := context.WithCancel(stream.Context())
-	defer cancel()
-	req := &corev1.PodExecRequest{}
-	if err := stream.RecvMsg(req); err != nil {
-		return err
-	}
-	start := req.GetStart()
-	if start == nil {
-		return apierror.BadRequest("the first message must be start")
-	}
-	if err := n.API.Allow(ctx, pods, metav1.Verb_VERB_CREATE, "exec", start.GetNamespace(), start.GetName()); err != nil {
-		return err
-	}
-	if len(start.GetOptions().GetCommand()) == 0 {
-		return apierror.BadRequest("there is no command to run", apierror.FieldViolation{
-			Field: "start.options.command", Description: "must not be empty", Reason: "FieldValueRequired"})
-	}
-	t, err := n.find(ctx, start.GetNamespace(), start.GetName(), start.GetUid(), start.GetOptions().GetContainer())
-	if err != nil {
-		return err
-	}
-	defer t.conn.Close()
-	start.Uid, start.Options.Container = t.pod.GetMetadata().GetUid(), t.container
-	to, err := t.agent.Exec(ctx)
-	if err != nil {
-		return n.failed(t.pod, err)
-	}
-	if err := to.Send(req); err != nil {
-		return n.failed(t.pod, streamError(to, err))
-	}
-	// The command's end ends the call, whatever the client still has to say. This goroutine is not waited for: it sits in
-	// RecvMsg, which returns as soon as this handler has.
-	go n.feed(stream, to, cancel)
-	return n.failed(t.pod, forward(stream, to.Recv))
-}
-
-// feed passes what the client sends on to the agent until either ends.
-func (n *Nodes) feed(stream grpc.ServerStream, to agentv1.AgentService_ExecClient, cancel context.CancelFunc) {
-	for {
-		req := &corev1.PodExecRequest{}
-		err := stream.RecvMsg(req)
-		if errors.Is(err, io.EOF) {
-			// The client has no more to say, and may still be listening.
-			_ = to.CloseSend()
-			return
-		}
-		if err != nil {
-			cancel()
-			return
-		}
-		if req.GetStart() != nil {
-			cancel()
-			return
-		}
-		if to.Send(req) != nil {
-			return // Recv has the reason
-		}
-	}
 }
 
 // forward passes answers on until there are no more.
@@ -160,29 +103,30 @@ func forward[M any](stream grpc.ServerStream, recv func() (*M, error)) error {
 	}
 }
 
-// streamError finds why a stream ended, which Send does not tell.
-func streamError(to agentv1.AgentService_ExecClient, err error) error {
-	if !errors.Is(err, io.EOF) {
-		return err
-	}
-	_, err = to.Recv()
-	return err
-}
-
 // failed tells errors of the agent as the API's; one that could not be reached is named.
 func (n *Nodes) failed(pod *corev1.Pod, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, errStopping) {
+		return err
 	}
 	err = apierror.FromStatus(err)
 	if apierror.IsUnavailable(err) {
-		return apierror.Unavailable(fmt.Sprintf("node %q does not answer: %v", pod.GetSpec().GetNodeName(), err)).WithCause(err)
+		return apierror.Unavailable(fmt.Sprintf("the connection to node %q failed: %v", pod.GetSpec().GetNodeName(), err)).WithCause(err)
 	}
 	return err
 }
 
-// find looks up the pod, its container and its node, and makes the connection.
-func (n *Nodes) find(ctx context.Context, namespace, name, uid, container string) (*target, error) {
+// choose is what container of a pod is meant.
+type choose func(pod *corev1.Pod) (string, error)
+
+func named(container string) choose {
+	return func(pod *corev1.Pod) (string, error) { return pickContainer(pod, container) }
+}
+
+// none is for what is about a pod as a whole.
+func none(*corev1.Pod) (string, error) { return "", nil }
+
+// find looks up the pod, its container and its node, and the connection there.
+func (n *Nodes) find(ctx context.Context, namespace, name, uid string, which choose) (*target, error) {
 	o, err := n.API.Read(ctx, pods, namespace, name)
 	if err != nil {
 		return nil, err
@@ -194,7 +138,8 @@ func (n *Nodes) find(ctx context.Context, namespace, name, uid, container string
 	if pod.GetSpec().GetNodeName() == "" {
 		return nil, apierror.FailedPrecondition(fmt.Sprintf("pod %q is not on a node yet", namespace+"/"+name))
 	}
-	if container, err = pickContainer(pod, container); err != nil {
+	container, err := which(pod)
+	if err != nil {
 		return nil, err
 	}
 	o, err = n.API.Read(ctx, nodes, "", pod.GetSpec().GetNodeName())
@@ -205,13 +150,15 @@ func (n *Nodes) find(ctx context.Context, namespace, name, uid, container string
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(credentials.NewTLS(n.TLS(identity.NodeHost(pod.GetSpec().GetNodeName())))))
+	conn, done, err := n.agents.get(pod.GetSpec().GetNodeName(), address, n.TLS)
 	if err != nil {
 		return nil, apierror.Internal(err)
 	}
-	return &target{pod: pod, container: container, agent: agentv1.NewAgentServiceClient(conn), conn: conn}, nil
+	return &target{pod: pod, container: container, agent: agentv1.NewAgentServiceClient(conn), done: done}, nil
 }
+
+// Close ends the connections to agents, and the streams that are left.
+func (n *Nodes) Close() { n.agents.close() }
 
 // defaultContainer is the annotation that says which container is meant when none is named.
 const defaultContainer = "kubectl.kubernetes.io/default-container"

@@ -203,10 +203,12 @@ const file_kaji_agent_v1_agent_service_proto_rawDesc = "" +
 	"\x03uid\x18\x03 \x01(\tR\x03uid\x12\x14\n" +
 	"\x05state\x18\x04 \x01(\tR\x05state\x12\x1d\n" +
 	"\n" +
-	"sandbox_id\x18\x05 \x01(\tR\tsandboxId2\xdf\x01\n" +
+	"sandbox_id\x18\x05 \x01(\tR\tsandboxId2\x8c\x03\n" +
 	"\fAgentService\x12E\n" +
 	"\x04Logs\x12\x1c.kaji.core.v1.PodLogsRequest\x1a\x1d.kaji.core.v1.PodLogsResponse0\x01\x12G\n" +
-	"\x04Exec\x12\x1c.kaji.core.v1.PodExecRequest\x1a\x1d.kaji.core.v1.PodExecResponse(\x010\x01\x12?\n" +
+	"\x04Exec\x12\x1c.kaji.core.v1.PodExecRequest\x1a\x1d.kaji.core.v1.PodExecResponse(\x010\x01\x12M\n" +
+	"\x06Attach\x12\x1e.kaji.core.v1.PodAttachRequest\x1a\x1f.kaji.core.v1.PodAttachResponse(\x010\x01\x12\\\n" +
+	"\vPortForward\x12#.kaji.core.v1.PodPortForwardRequest\x1a$.kaji.core.v1.PodPortForwardResponse(\x010\x01\x12?\n" +
 	"\x04Pods\x12\x1a.kaji.agent.v1.PodsRequest\x1a\x1b.kaji.agent.v1.PodsResponseB)Z'kaji.dev/kaji/gen/kaji/agent/v1;agentv1b\x06proto3"
 
 var (
@@ -223,27 +225,35 @@ func file_kaji_agent_v1_agent_service_proto_rawDescGZIP() []byte {
 
 var file_kaji_agent_v1_agent_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_kaji_agent_v1_agent_service_proto_goTypes = []any{
-	(*PodsRequest)(nil),        // 0: kaji.agent.v1.PodsRequest
-	(*PodsResponse)(nil),       // 1: kaji.agent.v1.PodsResponse
-	(*AgentPod)(nil),           // 2: kaji.agent.v1.AgentPod
-	(*v1.PodLogsRequest)(nil),  // 3: kaji.core.v1.PodLogsRequest
-	(*v1.PodExecRequest)(nil),  // 4: kaji.core.v1.PodExecRequest
-	(*v1.PodLogsResponse)(nil), // 5: kaji.core.v1.PodLogsResponse
-	(*v1.PodExecResponse)(nil), // 6: kaji.core.v1.PodExecResponse
+	(*PodsRequest)(nil),               // 0: kaji.agent.v1.PodsRequest
+	(*PodsResponse)(nil),              // 1: kaji.agent.v1.PodsResponse
+	(*AgentPod)(nil),                  // 2: kaji.agent.v1.AgentPod
+	(*v1.PodLogsRequest)(nil),         // 3: kaji.core.v1.PodLogsRequest
+	(*v1.PodExecRequest)(nil),         // 4: kaji.core.v1.PodExecRequest
+	(*v1.PodAttachRequest)(nil),       // 5: kaji.core.v1.PodAttachRequest
+	(*v1.PodPortForwardRequest)(nil),  // 6: kaji.core.v1.PodPortForwardRequest
+	(*v1.PodLogsResponse)(nil),        // 7: kaji.core.v1.PodLogsResponse
+	(*v1.PodExecResponse)(nil),        // 8: kaji.core.v1.PodExecResponse
+	(*v1.PodAttachResponse)(nil),      // 9: kaji.core.v1.PodAttachResponse
+	(*v1.PodPortForwardResponse)(nil), // 10: kaji.core.v1.PodPortForwardResponse
 }
 var file_kaji_agent_v1_agent_service_proto_depIdxs = []int32{
-	2, // 0: kaji.agent.v1.PodsResponse.pods:type_name -> kaji.agent.v1.AgentPod
-	3, // 1: kaji.agent.v1.AgentService.Logs:input_type -> kaji.core.v1.PodLogsRequest
-	4, // 2: kaji.agent.v1.AgentService.Exec:input_type -> kaji.core.v1.PodExecRequest
-	0, // 3: kaji.agent.v1.AgentService.Pods:input_type -> kaji.agent.v1.PodsRequest
-	5, // 4: kaji.agent.v1.AgentService.Logs:output_type -> kaji.core.v1.PodLogsResponse
-	6, // 5: kaji.agent.v1.AgentService.Exec:output_type -> kaji.core.v1.PodExecResponse
-	1, // 6: kaji.agent.v1.AgentService.Pods:output_type -> kaji.agent.v1.PodsResponse
-	4, // [4:7] is the sub-list for method output_type
-	1, // [1:4] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2,  // 0: kaji.agent.v1.PodsResponse.pods:type_name -> kaji.agent.v1.AgentPod
+	3,  // 1: kaji.agent.v1.AgentService.Logs:input_type -> kaji.core.v1.PodLogsRequest
+	4,  // 2: kaji.agent.v1.AgentService.Exec:input_type -> kaji.core.v1.PodExecRequest
+	5,  // 3: kaji.agent.v1.AgentService.Attach:input_type -> kaji.core.v1.PodAttachRequest
+	6,  // 4: kaji.agent.v1.AgentService.PortForward:input_type -> kaji.core.v1.PodPortForwardRequest
+	0,  // 5: kaji.agent.v1.AgentService.Pods:input_type -> kaji.agent.v1.PodsRequest
+	7,  // 6: kaji.agent.v1.AgentService.Logs:output_type -> kaji.core.v1.PodLogsResponse
+	8,  // 7: kaji.agent.v1.AgentService.Exec:output_type -> kaji.core.v1.PodExecResponse
+	9,  // 8: kaji.agent.v1.AgentService.Attach:output_type -> kaji.core.v1.PodAttachResponse
+	10, // 9: kaji.agent.v1.AgentService.PortForward:output_type -> kaji.core.v1.PodPortForwardResponse
+	1,  // 10: kaji.agent.v1.AgentService.Pods:output_type -> kaji.agent.v1.PodsResponse
+	6,  // [6:11] is the sub-list for method output_type
+	1,  // [1:6] is the sub-list for method input_type
+	1,  // [1:1] is the sub-list for extension type_name
+	1,  // [1:1] is the sub-list for extension extendee
+	0,  // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_kaji_agent_v1_agent_service_proto_init() }

@@ -22,9 +22,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AgentService_Logs_FullMethodName = "/kaji.agent.v1.AgentService/Logs"
-	AgentService_Exec_FullMethodName = "/kaji.agent.v1.AgentService/Exec"
-	AgentService_Pods_FullMethodName = "/kaji.agent.v1.AgentService/Pods"
+	AgentService_Logs_FullMethodName        = "/kaji.agent.v1.AgentService/Logs"
+	AgentService_Exec_FullMethodName        = "/kaji.agent.v1.AgentService/Exec"
+	AgentService_Attach_FullMethodName      = "/kaji.agent.v1.AgentService/Attach"
+	AgentService_PortForward_FullMethodName = "/kaji.agent.v1.AgentService/PortForward"
+	AgentService_Pods_FullMethodName        = "/kaji.agent.v1.AgentService/Pods"
 )
 
 // AgentServiceClient is the client API for AgentService service.
@@ -37,6 +39,10 @@ type AgentServiceClient interface {
 	Logs(ctx context.Context, in *v1.PodLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[v1.PodLogsResponse], error)
 	// Exec runs a command in a container.
 	Exec(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[v1.PodExecRequest, v1.PodExecResponse], error)
+	// Attach connects to the process of a container.
+	Attach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[v1.PodAttachRequest, v1.PodAttachResponse], error)
+	// PortForward is one TCP connection to a port of a pod.
+	PortForward(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[v1.PodPortForwardRequest, v1.PodPortForwardResponse], error)
 	// Pods lists what the agent runs, as the agent sees it.
 	Pods(ctx context.Context, in *PodsRequest, opts ...grpc.CallOption) (*PodsResponse, error)
 }
@@ -81,6 +87,32 @@ func (c *agentServiceClient) Exec(ctx context.Context, opts ...grpc.CallOption) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AgentService_ExecClient = grpc.BidiStreamingClient[v1.PodExecRequest, v1.PodExecResponse]
 
+func (c *agentServiceClient) Attach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[v1.PodAttachRequest, v1.PodAttachResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AgentService_ServiceDesc.Streams[2], AgentService_Attach_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[v1.PodAttachRequest, v1.PodAttachResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AgentService_AttachClient = grpc.BidiStreamingClient[v1.PodAttachRequest, v1.PodAttachResponse]
+
+func (c *agentServiceClient) PortForward(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[v1.PodPortForwardRequest, v1.PodPortForwardResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AgentService_ServiceDesc.Streams[3], AgentService_PortForward_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[v1.PodPortForwardRequest, v1.PodPortForwardResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AgentService_PortForwardClient = grpc.BidiStreamingClient[v1.PodPortForwardRequest, v1.PodPortForwardResponse]
+
 func (c *agentServiceClient) Pods(ctx context.Context, in *PodsRequest, opts ...grpc.CallOption) (*PodsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PodsResponse)
@@ -101,6 +133,10 @@ type AgentServiceServer interface {
 	Logs(*v1.PodLogsRequest, grpc.ServerStreamingServer[v1.PodLogsResponse]) error
 	// Exec runs a command in a container.
 	Exec(grpc.BidiStreamingServer[v1.PodExecRequest, v1.PodExecResponse]) error
+	// Attach connects to the process of a container.
+	Attach(grpc.BidiStreamingServer[v1.PodAttachRequest, v1.PodAttachResponse]) error
+	// PortForward is one TCP connection to a port of a pod.
+	PortForward(grpc.BidiStreamingServer[v1.PodPortForwardRequest, v1.PodPortForwardResponse]) error
 	// Pods lists what the agent runs, as the agent sees it.
 	Pods(context.Context, *PodsRequest) (*PodsResponse, error)
 	mustEmbedUnimplementedAgentServiceServer()
@@ -118,6 +154,12 @@ func (UnimplementedAgentServiceServer) Logs(*v1.PodLogsRequest, grpc.ServerStrea
 }
 func (UnimplementedAgentServiceServer) Exec(grpc.BidiStreamingServer[v1.PodExecRequest, v1.PodExecResponse]) error {
 	return status.Error(codes.Unimplemented, "method Exec not implemented")
+}
+func (UnimplementedAgentServiceServer) Attach(grpc.BidiStreamingServer[v1.PodAttachRequest, v1.PodAttachResponse]) error {
+	return status.Error(codes.Unimplemented, "method Attach not implemented")
+}
+func (UnimplementedAgentServiceServer) PortForward(grpc.BidiStreamingServer[v1.PodPortForwardRequest, v1.PodPortForwardResponse]) error {
+	return status.Error(codes.Unimplemented, "method PortForward not implemented")
 }
 func (UnimplementedAgentServiceServer) Pods(context.Context, *PodsRequest) (*PodsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Pods not implemented")
@@ -161,6 +203,20 @@ func _AgentService_Exec_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AgentService_ExecServer = grpc.BidiStreamingServer[v1.PodExecRequest, v1.PodExecResponse]
 
+func _AgentService_Attach_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(AgentServiceServer).Attach(&grpc.GenericServerStream[v1.PodAttachRequest, v1.PodAttachResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AgentService_AttachServer = grpc.BidiStreamingServer[v1.PodAttachRequest, v1.PodAttachResponse]
+
+func _AgentService_PortForward_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(AgentServiceServer).PortForward(&grpc.GenericServerStream[v1.PodPortForwardRequest, v1.PodPortForwardResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AgentService_PortForwardServer = grpc.BidiStreamingServer[v1.PodPortForwardRequest, v1.PodPortForwardResponse]
+
 func _AgentService_Pods_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PodsRequest)
 	if err := dec(in); err != nil {
@@ -200,6 +256,18 @@ var AgentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Exec",
 			Handler:       _AgentService_Exec_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Attach",
+			Handler:       _AgentService_Attach_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "PortForward",
+			Handler:       _AgentService_PortForward_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},

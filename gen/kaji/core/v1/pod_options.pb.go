@@ -114,6 +114,88 @@ func (x *PodExecOptions) GetCommand() []string {
 	return nil
 }
 
+// PodAttachOptions says which container to attach to, with which streams.
+type PodAttachOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True to send standard input; the container must have one (stdin).
+	Stdin bool `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True to get standard output.
+	Stdout bool `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	// True to get standard error; with a terminal it comes with the output.
+	Stderr bool `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	// True when the container has a terminal (tty), and only then.
+	Tty bool `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
+	// The container; may be empty when the pod has one only, or names a default.
+	Container     string `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodAttachOptions) Reset() {
+	*x = PodAttachOptions{}
+	mi := &file_kaji_core_v1_pod_options_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodAttachOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodAttachOptions) ProtoMessage() {}
+
+func (x *PodAttachOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_options_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodAttachOptions.ProtoReflect.Descriptor instead.
+func (*PodAttachOptions) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_options_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PodAttachOptions) GetStdin() bool {
+	if x != nil {
+		return x.Stdin
+	}
+	return false
+}
+
+func (x *PodAttachOptions) GetStdout() bool {
+	if x != nil {
+		return x.Stdout
+	}
+	return false
+}
+
+func (x *PodAttachOptions) GetStderr() bool {
+	if x != nil {
+		return x.Stderr
+	}
+	return false
+}
+
+func (x *PodAttachOptions) GetTty() bool {
+	if x != nil {
+		return x.Tty
+	}
+	return false
+}
+
+func (x *PodAttachOptions) GetContainer() string {
+	if x != nil {
+		return x.Container
+	}
+	return ""
+}
+
 // PodLogOptions says which part of which log.
 type PodLogOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -143,7 +225,7 @@ type PodLogOptions struct {
 
 func (x *PodLogOptions) Reset() {
 	*x = PodLogOptions{}
-	mi := &file_kaji_core_v1_pod_options_proto_msgTypes[1]
+	mi := &file_kaji_core_v1_pod_options_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -155,7 +237,7 @@ func (x *PodLogOptions) String() string {
 func (*PodLogOptions) ProtoMessage() {}
 
 func (x *PodLogOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_core_v1_pod_options_proto_msgTypes[1]
+	mi := &file_kaji_core_v1_pod_options_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -168,7 +250,7 @@ func (x *PodLogOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PodLogOptions.ProtoReflect.Descriptor instead.
 func (*PodLogOptions) Descriptor() ([]byte, []int) {
-	return file_kaji_core_v1_pod_options_proto_rawDescGZIP(), []int{1}
+	return file_kaji_core_v1_pod_options_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PodLogOptions) GetContainer() string {
@@ -252,7 +334,13 @@ const file_kaji_core_v1_pod_options_proto_rawDesc = "" +
 	"\x06stderr\x18\x03 \x01(\bR\x06stderr\x12\x10\n" +
 	"\x03tty\x18\x04 \x01(\bR\x03tty\x12\x1c\n" +
 	"\tcontainer\x18\x05 \x01(\tR\tcontainer\x12 \n" +
-	"\acommand\x18\x06 \x03(\tB\x06\xa2\xbb\x18\x02 \x01R\acommand\"\xd1\x03\n" +
+	"\acommand\x18\x06 \x03(\tB\x06\xa2\xbb\x18\x02 \x01R\acommand\"\x88\x01\n" +
+	"\x10PodAttachOptions\x12\x14\n" +
+	"\x05stdin\x18\x01 \x01(\bR\x05stdin\x12\x16\n" +
+	"\x06stdout\x18\x02 \x01(\bR\x06stdout\x12\x16\n" +
+	"\x06stderr\x18\x03 \x01(\bR\x06stderr\x12\x10\n" +
+	"\x03tty\x18\x04 \x01(\bR\x03tty\x12\x1c\n" +
+	"\tcontainer\x18\x05 \x01(\tR\tcontainer\"\xd1\x03\n" +
 	"\rPodLogOptions\x12\x1c\n" +
 	"\tcontainer\x18\x01 \x01(\tR\tcontainer\x12\x16\n" +
 	"\x06follow\x18\x02 \x01(\bR\x06follow\x12\x1a\n" +
@@ -287,14 +375,15 @@ func file_kaji_core_v1_pod_options_proto_rawDescGZIP() []byte {
 	return file_kaji_core_v1_pod_options_proto_rawDescData
 }
 
-var file_kaji_core_v1_pod_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_kaji_core_v1_pod_options_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_kaji_core_v1_pod_options_proto_goTypes = []any{
 	(*PodExecOptions)(nil),        // 0: kaji.core.v1.PodExecOptions
-	(*PodLogOptions)(nil),         // 1: kaji.core.v1.PodLogOptions
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*PodAttachOptions)(nil),      // 1: kaji.core.v1.PodAttachOptions
+	(*PodLogOptions)(nil),         // 2: kaji.core.v1.PodLogOptions
+	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
 }
 var file_kaji_core_v1_pod_options_proto_depIdxs = []int32{
-	2, // 0: kaji.core.v1.PodLogOptions.since_time:type_name -> google.protobuf.Timestamp
+	3, // 0: kaji.core.v1.PodLogOptions.since_time:type_name -> google.protobuf.Timestamp
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -307,14 +396,14 @@ func file_kaji_core_v1_pod_options_proto_init() {
 	if File_kaji_core_v1_pod_options_proto != nil {
 		return
 	}
-	file_kaji_core_v1_pod_options_proto_msgTypes[1].OneofWrappers = []any{}
+	file_kaji_core_v1_pod_options_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_core_v1_pod_options_proto_rawDesc), len(file_kaji_core_v1_pod_options_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -259,8 +259,7 @@ const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.UpdateOptionsR\aoptions\"z\n" +
 	"\x0fEvictPodRequest\x120\n" +
 	"\x06object\x18\x01 \x01(\v2\x18.kaji.policy.v1.EvictionR\x06object\x125\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions2\x9f\n" +
-	"\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1b.kaji.meta.v1.CreateOptionsR\aoptions2\xf7\v\n" +
 	"\n" +
 	"PodService\x12=\n" +
 	"\x06GetPod\x12\x18.kaji.meta.v1.GetRequest\x1a\x11.kaji.core.v1.Pod\"\x06\xa2\xbb\x18\x02\b\x01\x12D\n" +
@@ -281,7 +280,10 @@ const file_kaji_core_v1_pod_service_proto_rawDesc = "" +
 	"\bBindPods\x12\x1d.kaji.core.v1.BindPodsRequest\x1a\x1e.kaji.core.v1.BindPodsResponse\"\x0f\xa2\xbb\x18\v\b\x04\x12\abinding\x12X\n" +
 	"\n" +
 	"GetPodLogs\x12\x1c.kaji.core.v1.PodLogsRequest\x1a\x1d.kaji.core.v1.PodLogsResponse\"\v\xa2\xbb\x18\a\b\x01\x12\x03log0\x01\x12X\n" +
-	"\aExecPod\x12\x1c.kaji.core.v1.PodExecRequest\x1a\x1d.kaji.core.v1.PodExecResponse\"\f\xa2\xbb\x18\b\b\x04\x12\x04exec(\x010\x01B'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
+	"\aExecPod\x12\x1c.kaji.core.v1.PodExecRequest\x1a\x1d.kaji.core.v1.PodExecResponse\"\f\xa2\xbb\x18\b\b\x04\x12\x04exec(\x010\x01\x12`\n" +
+	"\tAttachPod\x12\x1e.kaji.core.v1.PodAttachRequest\x1a\x1f.kaji.core.v1.PodAttachResponse\"\x0e\xa2\xbb\x18\n" +
+	"\b\x04\x12\x06attach(\x010\x01\x12t\n" +
+	"\x0ePortForwardPod\x12#.kaji.core.v1.PodPortForwardRequest\x1a$.kaji.core.v1.PodPortForwardResponse\"\x13\xa2\xbb\x18\x0f\b\x04\x12\vportforward(\x010\x01B'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
 var (
 	file_kaji_core_v1_pod_service_proto_rawDescOnce sync.Once
@@ -316,11 +318,15 @@ var file_kaji_core_v1_pod_service_proto_goTypes = []any{
 	(*BindPodsRequest)(nil),            // 16: kaji.core.v1.BindPodsRequest
 	(*PodLogsRequest)(nil),             // 17: kaji.core.v1.PodLogsRequest
 	(*PodExecRequest)(nil),             // 18: kaji.core.v1.PodExecRequest
-	(*PodList)(nil),                    // 19: kaji.core.v1.PodList
-	(*v1.Status)(nil),                  // 20: kaji.meta.v1.Status
-	(*BindPodsResponse)(nil),           // 21: kaji.core.v1.BindPodsResponse
-	(*PodLogsResponse)(nil),            // 22: kaji.core.v1.PodLogsResponse
-	(*PodExecResponse)(nil),            // 23: kaji.core.v1.PodExecResponse
+	(*PodAttachRequest)(nil),           // 19: kaji.core.v1.PodAttachRequest
+	(*PodPortForwardRequest)(nil),      // 20: kaji.core.v1.PodPortForwardRequest
+	(*PodList)(nil),                    // 21: kaji.core.v1.PodList
+	(*v1.Status)(nil),                  // 22: kaji.meta.v1.Status
+	(*BindPodsResponse)(nil),           // 23: kaji.core.v1.BindPodsResponse
+	(*PodLogsResponse)(nil),            // 24: kaji.core.v1.PodLogsResponse
+	(*PodExecResponse)(nil),            // 25: kaji.core.v1.PodExecResponse
+	(*PodAttachResponse)(nil),          // 26: kaji.core.v1.PodAttachResponse
+	(*PodPortForwardResponse)(nil),     // 27: kaji.core.v1.PodPortForwardResponse
 }
 var file_kaji_core_v1_pod_service_proto_depIdxs = []int32{
 	4,  // 0: kaji.core.v1.WatchPodsResponse.type:type_name -> kaji.meta.v1.EventType
@@ -347,24 +353,28 @@ var file_kaji_core_v1_pod_service_proto_depIdxs = []int32{
 	16, // 21: kaji.core.v1.PodService.BindPods:input_type -> kaji.core.v1.BindPodsRequest
 	17, // 22: kaji.core.v1.PodService.GetPodLogs:input_type -> kaji.core.v1.PodLogsRequest
 	18, // 23: kaji.core.v1.PodService.ExecPod:input_type -> kaji.core.v1.PodExecRequest
-	5,  // 24: kaji.core.v1.PodService.GetPod:output_type -> kaji.core.v1.Pod
-	19, // 25: kaji.core.v1.PodService.ListPods:output_type -> kaji.core.v1.PodList
-	0,  // 26: kaji.core.v1.PodService.WatchPods:output_type -> kaji.core.v1.WatchPodsResponse
-	5,  // 27: kaji.core.v1.PodService.CreatePod:output_type -> kaji.core.v1.Pod
-	5,  // 28: kaji.core.v1.PodService.UpdatePod:output_type -> kaji.core.v1.Pod
-	5,  // 29: kaji.core.v1.PodService.UpdatePodStatus:output_type -> kaji.core.v1.Pod
-	5,  // 30: kaji.core.v1.PodService.PatchPod:output_type -> kaji.core.v1.Pod
-	5,  // 31: kaji.core.v1.PodService.ApplyPod:output_type -> kaji.core.v1.Pod
-	20, // 32: kaji.core.v1.PodService.DeletePod:output_type -> kaji.meta.v1.Status
-	20, // 33: kaji.core.v1.PodService.DeleteCollectionPods:output_type -> kaji.meta.v1.Status
-	5,  // 34: kaji.core.v1.PodService.UpdatePodEphemeralContainers:output_type -> kaji.core.v1.Pod
-	5,  // 35: kaji.core.v1.PodService.UpdatePodResize:output_type -> kaji.core.v1.Pod
-	20, // 36: kaji.core.v1.PodService.EvictPod:output_type -> kaji.meta.v1.Status
-	21, // 37: kaji.core.v1.PodService.BindPods:output_type -> kaji.core.v1.BindPodsResponse
-	22, // 38: kaji.core.v1.PodService.GetPodLogs:output_type -> kaji.core.v1.PodLogsResponse
-	23, // 39: kaji.core.v1.PodService.ExecPod:output_type -> kaji.core.v1.PodExecResponse
-	24, // [24:40] is the sub-list for method output_type
-	8,  // [8:24] is the sub-list for method input_type
+	19, // 24: kaji.core.v1.PodService.AttachPod:input_type -> kaji.core.v1.PodAttachRequest
+	20, // 25: kaji.core.v1.PodService.PortForwardPod:input_type -> kaji.core.v1.PodPortForwardRequest
+	5,  // 26: kaji.core.v1.PodService.GetPod:output_type -> kaji.core.v1.Pod
+	21, // 27: kaji.core.v1.PodService.ListPods:output_type -> kaji.core.v1.PodList
+	0,  // 28: kaji.core.v1.PodService.WatchPods:output_type -> kaji.core.v1.WatchPodsResponse
+	5,  // 29: kaji.core.v1.PodService.CreatePod:output_type -> kaji.core.v1.Pod
+	5,  // 30: kaji.core.v1.PodService.UpdatePod:output_type -> kaji.core.v1.Pod
+	5,  // 31: kaji.core.v1.PodService.UpdatePodStatus:output_type -> kaji.core.v1.Pod
+	5,  // 32: kaji.core.v1.PodService.PatchPod:output_type -> kaji.core.v1.Pod
+	5,  // 33: kaji.core.v1.PodService.ApplyPod:output_type -> kaji.core.v1.Pod
+	22, // 34: kaji.core.v1.PodService.DeletePod:output_type -> kaji.meta.v1.Status
+	22, // 35: kaji.core.v1.PodService.DeleteCollectionPods:output_type -> kaji.meta.v1.Status
+	5,  // 36: kaji.core.v1.PodService.UpdatePodEphemeralContainers:output_type -> kaji.core.v1.Pod
+	5,  // 37: kaji.core.v1.PodService.UpdatePodResize:output_type -> kaji.core.v1.Pod
+	22, // 38: kaji.core.v1.PodService.EvictPod:output_type -> kaji.meta.v1.Status
+	23, // 39: kaji.core.v1.PodService.BindPods:output_type -> kaji.core.v1.BindPodsResponse
+	24, // 40: kaji.core.v1.PodService.GetPodLogs:output_type -> kaji.core.v1.PodLogsResponse
+	25, // 41: kaji.core.v1.PodService.ExecPod:output_type -> kaji.core.v1.PodExecResponse
+	26, // 42: kaji.core.v1.PodService.AttachPod:output_type -> kaji.core.v1.PodAttachResponse
+	27, // 43: kaji.core.v1.PodService.PortForwardPod:output_type -> kaji.core.v1.PodPortForwardResponse
+	26, // [26:44] is the sub-list for method output_type
+	8,  // [8:26] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name

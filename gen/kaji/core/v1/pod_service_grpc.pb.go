@@ -36,6 +36,8 @@ const (
 	PodService_BindPods_FullMethodName                     = "/kaji.core.v1.PodService/BindPods"
 	PodService_GetPodLogs_FullMethodName                   = "/kaji.core.v1.PodService/GetPodLogs"
 	PodService_ExecPod_FullMethodName                      = "/kaji.core.v1.PodService/ExecPod"
+	PodService_AttachPod_FullMethodName                    = "/kaji.core.v1.PodService/AttachPod"
+	PodService_PortForwardPod_FullMethodName               = "/kaji.core.v1.PodService/PortForwardPod"
 )
 
 // PodServiceClient is the client API for PodService service.
@@ -83,6 +85,20 @@ type PodServiceClient interface {
 	GetPodLogs(ctx context.Context, in *PodLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PodLogsResponse], error)
 	// ExecPod runs a command in a pod's container.
 	ExecPod(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PodExecRequest, PodExecResponse], error)
+	// AttachPod connects to the process that runs in a pod's container: its input, its output from now on. The stream ends well
+	// when the process ends, or when close_stdin has ended the attachment. A container that does not run, or has no standard
+	// input or terminal when one is asked for, is FAILED_PRECONDITION; UNAVAILABLE says that the way to the node broke or its agent
+	// stops, while the container goes on.
+	AttachPod(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PodAttachRequest, PodAttachResponse], error)
+	// PortForwardPod is one TCP connection to a port of a pod, as its own programs reach it at localhost. Each connection is a
+	// stream of its own rather than one of many within a stream: so HTTP/2 gives every one its own flow control (a slow
+	// reader holds nobody up), its own half-close (the end of the requests) and its own status, and all share one
+	// connection to the API server. A pod that does not run, or a port where nothing listens, is FAILED_PRECONDITION; a pod that is
+	// gone NOT_FOUND; UNAVAILABLE says that the way to the node broke or its agent stops.
+	//
+	// The runtime interface knows no half-close. After the client's end the connection therefore stays open towards the pod
+	// until the pod closes it or has sent nothing for 30 seconds.
+	PortForwardPod(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PodPortForwardRequest, PodPortForwardResponse], error)
 }
 
 type podServiceClient struct {
@@ -274,6 +290,32 @@ func (c *podServiceClient) ExecPod(ctx context.Context, opts ...grpc.CallOption)
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PodService_ExecPodClient = grpc.BidiStreamingClient[PodExecRequest, PodExecResponse]
 
+func (c *podServiceClient) AttachPod(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PodAttachRequest, PodAttachResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PodService_ServiceDesc.Streams[3], PodService_AttachPod_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PodAttachRequest, PodAttachResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PodService_AttachPodClient = grpc.BidiStreamingClient[PodAttachRequest, PodAttachResponse]
+
+func (c *podServiceClient) PortForwardPod(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PodPortForwardRequest, PodPortForwardResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PodService_ServiceDesc.Streams[4], PodService_PortForwardPod_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PodPortForwardRequest, PodPortForwardResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PodService_PortForwardPodClient = grpc.BidiStreamingClient[PodPortForwardRequest, PodPortForwardResponse]
+
 // PodServiceServer is the server API for PodService service.
 // All implementations must embed UnimplementedPodServiceServer
 // for forward compatibility.
@@ -319,6 +361,20 @@ type PodServiceServer interface {
 	GetPodLogs(*PodLogsRequest, grpc.ServerStreamingServer[PodLogsResponse]) error
 	// ExecPod runs a command in a pod's container.
 	ExecPod(grpc.BidiStreamingServer[PodExecRequest, PodExecResponse]) error
+	// AttachPod connects to the process that runs in a pod's container: its input, its output from now on. The stream ends well
+	// when the process ends, or when close_stdin has ended the attachment. A container that does not run, or has no standard
+	// input or terminal when one is asked for, is FAILED_PRECONDITION; UNAVAILABLE says that the way to the node broke or its agent
+	// stops, while the container goes on.
+	AttachPod(grpc.BidiStreamingServer[PodAttachRequest, PodAttachResponse]) error
+	// PortForwardPod is one TCP connection to a port of a pod, as its own programs reach it at localhost. Each connection is a
+	// stream of its own rather than one of many within a stream: so HTTP/2 gives every one its own flow control (a slow
+	// reader holds nobody up), its own half-close (the end of the requests) and its own status, and all share one
+	// connection to the API server. A pod that does not run, or a port where nothing listens, is FAILED_PRECONDITION; a pod that is
+	// gone NOT_FOUND; UNAVAILABLE says that the way to the node broke or its agent stops.
+	//
+	// The runtime interface knows no half-close. After the client's end the connection therefore stays open towards the pod
+	// until the pod closes it or has sent nothing for 30 seconds.
+	PortForwardPod(grpc.BidiStreamingServer[PodPortForwardRequest, PodPortForwardResponse]) error
 	mustEmbedUnimplementedPodServiceServer()
 }
 
@@ -376,6 +432,12 @@ func (UnimplementedPodServiceServer) GetPodLogs(*PodLogsRequest, grpc.ServerStre
 }
 func (UnimplementedPodServiceServer) ExecPod(grpc.BidiStreamingServer[PodExecRequest, PodExecResponse]) error {
 	return status.Error(codes.Unimplemented, "method ExecPod not implemented")
+}
+func (UnimplementedPodServiceServer) AttachPod(grpc.BidiStreamingServer[PodAttachRequest, PodAttachResponse]) error {
+	return status.Error(codes.Unimplemented, "method AttachPod not implemented")
+}
+func (UnimplementedPodServiceServer) PortForwardPod(grpc.BidiStreamingServer[PodPortForwardRequest, PodPortForwardResponse]) error {
+	return status.Error(codes.Unimplemented, "method PortForwardPod not implemented")
 }
 func (UnimplementedPodServiceServer) mustEmbedUnimplementedPodServiceServer() {}
 func (UnimplementedPodServiceServer) testEmbeddedByValue()                    {}
@@ -661,6 +723,20 @@ func _PodService_ExecPod_Handler(srv interface{}, stream grpc.ServerStream) erro
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PodService_ExecPodServer = grpc.BidiStreamingServer[PodExecRequest, PodExecResponse]
 
+func _PodService_AttachPod_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(PodServiceServer).AttachPod(&grpc.GenericServerStream[PodAttachRequest, PodAttachResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PodService_AttachPodServer = grpc.BidiStreamingServer[PodAttachRequest, PodAttachResponse]
+
+func _PodService_PortForwardPod_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(PodServiceServer).PortForwardPod(&grpc.GenericServerStream[PodPortForwardRequest, PodPortForwardResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PodService_PortForwardPodServer = grpc.BidiStreamingServer[PodPortForwardRequest, PodPortForwardResponse]
+
 // PodService_ServiceDesc is the grpc.ServiceDesc for PodService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -735,6 +811,18 @@ var PodService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ExecPod",
 			Handler:       _PodService_ExecPod_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "AttachPod",
+			Handler:       _PodService_AttachPod_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "PortForwardPod",
+			Handler:       _PodService_PortForwardPod_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},

@@ -549,6 +549,497 @@ func (x *PodExecExit) GetMessage() string {
 	return ""
 }
 
+// PodAttachRequest is a piece of what a client sends to the process of a container; the first one is start.
+type PodAttachRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the client sends.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*PodAttachRequest_Start
+	//	*PodAttachRequest_Stdin
+	//	*PodAttachRequest_CloseStdin
+	//	*PodAttachRequest_Resize
+	Message       isPodAttachRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodAttachRequest) Reset() {
+	*x = PodAttachRequest{}
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodAttachRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodAttachRequest) ProtoMessage() {}
+
+func (x *PodAttachRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodAttachRequest.ProtoReflect.Descriptor instead.
+func (*PodAttachRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_streams_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PodAttachRequest) GetMessage() isPodAttachRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *PodAttachRequest) GetStart() *PodAttachStart {
+	if x != nil {
+		if x, ok := x.Message.(*PodAttachRequest_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *PodAttachRequest) GetStdin() []byte {
+	if x != nil {
+		if x, ok := x.Message.(*PodAttachRequest_Stdin); ok {
+			return x.Stdin
+		}
+	}
+	return nil
+}
+
+func (x *PodAttachRequest) GetCloseStdin() bool {
+	if x != nil {
+		if x, ok := x.Message.(*PodAttachRequest_CloseStdin); ok {
+			return x.CloseStdin
+		}
+	}
+	return false
+}
+
+func (x *PodAttachRequest) GetResize() *TerminalSize {
+	if x != nil {
+		if x, ok := x.Message.(*PodAttachRequest_Resize); ok {
+			return x.Resize
+		}
+	}
+	return nil
+}
+
+type isPodAttachRequest_Message interface {
+	isPodAttachRequest_Message()
+}
+
+type PodAttachRequest_Start struct {
+	// Names the container; once, first.
+	Start *PodAttachStart `protobuf:"bytes,1,opt,name=start,proto3,oneof"`
+}
+
+type PodAttachRequest_Stdin struct {
+	// Bytes for its standard input.
+	Stdin []byte `protobuf:"bytes,2,opt,name=stdin,proto3,oneof"`
+}
+
+type PodAttachRequest_CloseStdin struct {
+	// Ends this client's input: with stdinOnce and no terminal the standard input of the process, otherwise only the
+	// attachment.
+	CloseStdin bool `protobuf:"varint,3,opt,name=close_stdin,json=closeStdin,proto3,oneof"`
+}
+
+type PodAttachRequest_Resize struct {
+	// New size of the client's terminal.
+	Resize *TerminalSize `protobuf:"bytes,4,opt,name=resize,proto3,oneof"`
+}
+
+func (*PodAttachRequest_Start) isPodAttachRequest_Message() {}
+
+func (*PodAttachRequest_Stdin) isPodAttachRequest_Message() {}
+
+func (*PodAttachRequest_CloseStdin) isPodAttachRequest_Message() {}
+
+func (*PodAttachRequest_Resize) isPodAttachRequest_Message() {}
+
+// PodAttachStart names the container.
+type PodAttachStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace of the pod.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of the pod.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Uid of the pod; set by the API server when it asks the node.
+	Uid string `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Container, terminal, and which streams are wanted.
+	Options       *PodAttachOptions `protobuf:"bytes,4,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodAttachStart) Reset() {
+	*x = PodAttachStart{}
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodAttachStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodAttachStart) ProtoMessage() {}
+
+func (x *PodAttachStart) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodAttachStart.ProtoReflect.Descriptor instead.
+func (*PodAttachStart) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_streams_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PodAttachStart) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *PodAttachStart) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PodAttachStart) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *PodAttachStart) GetOptions() *PodAttachOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// PodAttachResponse is a piece of what the process of a container writes, from the moment of attaching on. How it ended
+// is in the status of the pod.
+type PodAttachResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the process writes.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*PodAttachResponse_Stdout
+	//	*PodAttachResponse_Stderr
+	Message       isPodAttachResponse_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodAttachResponse) Reset() {
+	*x = PodAttachResponse{}
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodAttachResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodAttachResponse) ProtoMessage() {}
+
+func (x *PodAttachResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodAttachResponse.ProtoReflect.Descriptor instead.
+func (*PodAttachResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_streams_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PodAttachResponse) GetMessage() isPodAttachResponse_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *PodAttachResponse) GetStdout() []byte {
+	if x != nil {
+		if x, ok := x.Message.(*PodAttachResponse_Stdout); ok {
+			return x.Stdout
+		}
+	}
+	return nil
+}
+
+func (x *PodAttachResponse) GetStderr() []byte {
+	if x != nil {
+		if x, ok := x.Message.(*PodAttachResponse_Stderr); ok {
+			return x.Stderr
+		}
+	}
+	return nil
+}
+
+type isPodAttachResponse_Message interface {
+	isPodAttachResponse_Message()
+}
+
+type PodAttachResponse_Stdout struct {
+	// Bytes of its standard output.
+	Stdout []byte `protobuf:"bytes,1,opt,name=stdout,proto3,oneof"`
+}
+
+type PodAttachResponse_Stderr struct {
+	// Bytes of its standard error.
+	Stderr []byte `protobuf:"bytes,2,opt,name=stderr,proto3,oneof"`
+}
+
+func (*PodAttachResponse_Stdout) isPodAttachResponse_Message() {}
+
+func (*PodAttachResponse_Stderr) isPodAttachResponse_Message() {}
+
+// PodPortForwardRequest is a piece of what a client sends over one connection to a port of a pod; the first one is start.
+// The end of the requests is the end of what the client sends: the answer goes on.
+type PodPortForwardRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the client sends.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*PodPortForwardRequest_Start
+	//	*PodPortForwardRequest_Data
+	Message       isPodPortForwardRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodPortForwardRequest) Reset() {
+	*x = PodPortForwardRequest{}
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodPortForwardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodPortForwardRequest) ProtoMessage() {}
+
+func (x *PodPortForwardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodPortForwardRequest.ProtoReflect.Descriptor instead.
+func (*PodPortForwardRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_streams_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PodPortForwardRequest) GetMessage() isPodPortForwardRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *PodPortForwardRequest) GetStart() *PodPortForwardStart {
+	if x != nil {
+		if x, ok := x.Message.(*PodPortForwardRequest_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *PodPortForwardRequest) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Message.(*PodPortForwardRequest_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+type isPodPortForwardRequest_Message interface {
+	isPodPortForwardRequest_Message()
+}
+
+type PodPortForwardRequest_Start struct {
+	// Names the pod and the port; once, first.
+	Start *PodPortForwardStart `protobuf:"bytes,1,opt,name=start,proto3,oneof"`
+}
+
+type PodPortForwardRequest_Data struct {
+	// Next bytes.
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3,oneof"`
+}
+
+func (*PodPortForwardRequest_Start) isPodPortForwardRequest_Message() {}
+
+func (*PodPortForwardRequest_Data) isPodPortForwardRequest_Message() {}
+
+// PodPortForwardStart names the port of a pod.
+type PodPortForwardStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace of the pod.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Name of the pod.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Uid of the pod, so that the connection is refused when another pod has taken the name; empty for any.
+	Uid string `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	// The TCP port, at the loopback address of the pod's network.
+	Port          uint32 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodPortForwardStart) Reset() {
+	*x = PodPortForwardStart{}
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodPortForwardStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodPortForwardStart) ProtoMessage() {}
+
+func (x *PodPortForwardStart) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodPortForwardStart.ProtoReflect.Descriptor instead.
+func (*PodPortForwardStart) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_streams_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PodPortForwardStart) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *PodPortForwardStart) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PodPortForwardStart) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *PodPortForwardStart) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+// PodPortForwardResponse is a piece of what comes back over the connection. The stream ends well when the other side has
+// closed it.
+type PodPortForwardResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Next bytes.
+	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodPortForwardResponse) Reset() {
+	*x = PodPortForwardResponse{}
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodPortForwardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodPortForwardResponse) ProtoMessage() {}
+
+func (x *PodPortForwardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_core_v1_pod_streams_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodPortForwardResponse.ProtoReflect.Descriptor instead.
+func (*PodPortForwardResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_core_v1_pod_streams_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PodPortForwardResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_kaji_core_v1_pod_streams_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_pod_streams_proto_rawDesc = "" +
@@ -585,7 +1076,36 @@ const file_kaji_core_v1_pod_streams_proto_rawDesc = "" +
 	"\amessage\";\n" +
 	"\vPodExecExit\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessageB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xc4\x01\n" +
+	"\x10PodAttachRequest\x124\n" +
+	"\x05start\x18\x01 \x01(\v2\x1c.kaji.core.v1.PodAttachStartH\x00R\x05start\x12\x16\n" +
+	"\x05stdin\x18\x02 \x01(\fH\x00R\x05stdin\x12!\n" +
+	"\vclose_stdin\x18\x03 \x01(\bH\x00R\n" +
+	"closeStdin\x124\n" +
+	"\x06resize\x18\x04 \x01(\v2\x1a.kaji.core.v1.TerminalSizeH\x00R\x06resizeB\t\n" +
+	"\amessage\"\xa5\x01\n" +
+	"\x0ePodAttachStart\x12'\n" +
+	"\tnamespace\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x12\x10\n" +
+	"\x03uid\x18\x03 \x01(\tR\x03uid\x128\n" +
+	"\aoptions\x18\x04 \x01(\v2\x1e.kaji.core.v1.PodAttachOptionsR\aoptions\"R\n" +
+	"\x11PodAttachResponse\x12\x18\n" +
+	"\x06stdout\x18\x01 \x01(\fH\x00R\x06stdout\x12\x18\n" +
+	"\x06stderr\x18\x02 \x01(\fH\x00R\x06stderrB\t\n" +
+	"\amessage\"s\n" +
+	"\x15PodPortForwardRequest\x129\n" +
+	"\x05start\x18\x01 \x01(\v2!.kaji.core.v1.PodPortForwardStartH\x00R\x05start\x12\x14\n" +
+	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\t\n" +
+	"\amessage\"\x91\x01\n" +
+	"\x13PodPortForwardStart\x12'\n" +
+	"\tnamespace\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tnamespace\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x12\x10\n" +
+	"\x03uid\x18\x03 \x01(\tR\x03uid\x12\x1f\n" +
+	"\x04port\x18\x04 \x01(\rB\v\xbaH\b*\x06\x18\xff\xff\x03(\x01R\x04port\",\n" +
+	"\x16PodPortForwardResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04dataB'Z%kaji.dev/kaji/gen/kaji/core/v1;corev1b\x06proto3"
 
 var (
 	file_kaji_core_v1_pod_streams_proto_rawDescOnce sync.Once
@@ -599,29 +1119,40 @@ func file_kaji_core_v1_pod_streams_proto_rawDescGZIP() []byte {
 	return file_kaji_core_v1_pod_streams_proto_rawDescData
 }
 
-var file_kaji_core_v1_pod_streams_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_kaji_core_v1_pod_streams_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_kaji_core_v1_pod_streams_proto_goTypes = []any{
-	(*PodLogsRequest)(nil),  // 0: kaji.core.v1.PodLogsRequest
-	(*PodLogsResponse)(nil), // 1: kaji.core.v1.PodLogsResponse
-	(*PodExecRequest)(nil),  // 2: kaji.core.v1.PodExecRequest
-	(*PodExecStart)(nil),    // 3: kaji.core.v1.PodExecStart
-	(*TerminalSize)(nil),    // 4: kaji.core.v1.TerminalSize
-	(*PodExecResponse)(nil), // 5: kaji.core.v1.PodExecResponse
-	(*PodExecExit)(nil),     // 6: kaji.core.v1.PodExecExit
-	(*PodLogOptions)(nil),   // 7: kaji.core.v1.PodLogOptions
-	(*PodExecOptions)(nil),  // 8: kaji.core.v1.PodExecOptions
+	(*PodLogsRequest)(nil),         // 0: kaji.core.v1.PodLogsRequest
+	(*PodLogsResponse)(nil),        // 1: kaji.core.v1.PodLogsResponse
+	(*PodExecRequest)(nil),         // 2: kaji.core.v1.PodExecRequest
+	(*PodExecStart)(nil),           // 3: kaji.core.v1.PodExecStart
+	(*TerminalSize)(nil),           // 4: kaji.core.v1.TerminalSize
+	(*PodExecResponse)(nil),        // 5: kaji.core.v1.PodExecResponse
+	(*PodExecExit)(nil),            // 6: kaji.core.v1.PodExecExit
+	(*PodAttachRequest)(nil),       // 7: kaji.core.v1.PodAttachRequest
+	(*PodAttachStart)(nil),         // 8: kaji.core.v1.PodAttachStart
+	(*PodAttachResponse)(nil),      // 9: kaji.core.v1.PodAttachResponse
+	(*PodPortForwardRequest)(nil),  // 10: kaji.core.v1.PodPortForwardRequest
+	(*PodPortForwardStart)(nil),    // 11: kaji.core.v1.PodPortForwardStart
+	(*PodPortForwardResponse)(nil), // 12: kaji.core.v1.PodPortForwardResponse
+	(*PodLogOptions)(nil),          // 13: kaji.core.v1.PodLogOptions
+	(*PodExecOptions)(nil),         // 14: kaji.core.v1.PodExecOptions
+	(*PodAttachOptions)(nil),       // 15: kaji.core.v1.PodAttachOptions
 }
 var file_kaji_core_v1_pod_streams_proto_depIdxs = []int32{
-	7, // 0: kaji.core.v1.PodLogsRequest.options:type_name -> kaji.core.v1.PodLogOptions
-	3, // 1: kaji.core.v1.PodExecRequest.start:type_name -> kaji.core.v1.PodExecStart
-	4, // 2: kaji.core.v1.PodExecRequest.resize:type_name -> kaji.core.v1.TerminalSize
-	8, // 3: kaji.core.v1.PodExecStart.options:type_name -> kaji.core.v1.PodExecOptions
-	6, // 4: kaji.core.v1.PodExecResponse.exit:type_name -> kaji.core.v1.PodExecExit
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	13, // 0: kaji.core.v1.PodLogsRequest.options:type_name -> kaji.core.v1.PodLogOptions
+	3,  // 1: kaji.core.v1.PodExecRequest.start:type_name -> kaji.core.v1.PodExecStart
+	4,  // 2: kaji.core.v1.PodExecRequest.resize:type_name -> kaji.core.v1.TerminalSize
+	14, // 3: kaji.core.v1.PodExecStart.options:type_name -> kaji.core.v1.PodExecOptions
+	6,  // 4: kaji.core.v1.PodExecResponse.exit:type_name -> kaji.core.v1.PodExecExit
+	8,  // 5: kaji.core.v1.PodAttachRequest.start:type_name -> kaji.core.v1.PodAttachStart
+	4,  // 6: kaji.core.v1.PodAttachRequest.resize:type_name -> kaji.core.v1.TerminalSize
+	15, // 7: kaji.core.v1.PodAttachStart.options:type_name -> kaji.core.v1.PodAttachOptions
+	11, // 8: kaji.core.v1.PodPortForwardRequest.start:type_name -> kaji.core.v1.PodPortForwardStart
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_kaji_core_v1_pod_streams_proto_init() }
@@ -641,13 +1172,27 @@ func file_kaji_core_v1_pod_streams_proto_init() {
 		(*PodExecResponse_Stderr)(nil),
 		(*PodExecResponse_Exit)(nil),
 	}
+	file_kaji_core_v1_pod_streams_proto_msgTypes[7].OneofWrappers = []any{
+		(*PodAttachRequest_Start)(nil),
+		(*PodAttachRequest_Stdin)(nil),
+		(*PodAttachRequest_CloseStdin)(nil),
+		(*PodAttachRequest_Resize)(nil),
+	}
+	file_kaji_core_v1_pod_streams_proto_msgTypes[9].OneofWrappers = []any{
+		(*PodAttachResponse_Stdout)(nil),
+		(*PodAttachResponse_Stderr)(nil),
+	}
+	file_kaji_core_v1_pod_streams_proto_msgTypes[10].OneofWrappers = []any{
+		(*PodPortForwardRequest_Start)(nil),
+		(*PodPortForwardRequest_Data)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_core_v1_pod_streams_proto_rawDesc), len(file_kaji_core_v1_pod_streams_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

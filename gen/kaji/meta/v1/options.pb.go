@@ -555,7 +555,8 @@ type MethodOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the method does.
 	Verb Verb `protobuf:"varint,1,opt,name=verb,proto3,enum=kaji.meta.v1.Verb" json:"verb,omitempty"`
-	// Sub-resource it does it to ("status", "scale", "binding", "log", "exec"); empty for the object itself.
+	// Sub-resource it does it to ("status", "scale", "binding", "log", "exec", "attach",
+	// "portforward"); empty for the object itself.
 	Subresource   string `protobuf:"bytes,2,opt,name=subresource,proto3" json:"subresource,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
