@@ -166,36 +166,3 @@ func TestKubernetesReadsAndWritesTheSame(t *testing.T) {
 		}))
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{
-		"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: c, image: i}]\n",
-		`{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Secret","data":{"a":"YQ=="}}]}`,
-		"a: &a [*a]", "<<: {a: b}\napiVersion: v1\nkind: ConfigMap\ndata: {\"yes\": \"0o17\"}\n---\n---\n[]",
-		"apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 0x10, strategy: {rollingUpdate: {maxSurge: 1e0}}}",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		docs, err := Decode(bytes.NewReader(in), "fuzz", Options{Strict: true})
-		if err != nil {
-			return
-		}
-		for _, d := range docs {
-			text, err := ToJSON(d.Object)
-			if err != nil {
-				t.Fatal(err)
-			}
-			back, err := FromJSON(d.Kind, text, true)
-			if err != nil {
-				t.Fatalf("refuses its own JSON: %v\n%s", err, text)
-			}
-			if again, _ := ToJSON(back); !bytes.Equal(again, text) {
-				t.Fatalf("not stable: %s, then %s", text, again)
-			}
-			if !json.Valid(d.JSON) {
-				t.Fatalf("as written is not JSON: %s", d.JSON)
-			}
-		}
-	})
-}

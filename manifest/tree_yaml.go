@@ -161,10 +161,12 @@ func (r *yamlReader) scalar(n *node, y *yaml.Node) *FieldError {
 			n.kind, n.text = textNode, y.Value
 			return nil
 		}
-		n.kind, n.text = numberNode, y.Value
-		if !json.Valid([]byte(y.Value)) {
-			n.text = strconv.FormatFloat(f, 'g', -1, 64)
+		// The number as JSON has it, not as it was written: 1e3 becomes 1000, also as a quantity, as with Kubernetes' tools.
+		text, err := json.Marshal(f)
+		if err != nil {
+			return r.fail(y, "not a number: "+y.Value)
 		}
+		n.kind, n.text = numberNode, string(text)
 	case "!!binary":
 		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(y.Value), ""))
 		if err != nil {

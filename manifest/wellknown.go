@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"k8s.io/apimachinery/pkg/api/resource"
+
+	"kaji.dev/kaji/quantity"
 )
 
 const microLayout = "2006-01-02T15:04:05.000000Z07:00"
@@ -17,7 +18,7 @@ func (d *decoder) quantity(n *node, m protoreflect.Message, path string) {
 		d.fail(n, path, "must be a quantity such as 500m, 2 or 1Gi, not %v", n.kind)
 		return
 	}
-	q, err := resource.ParseQuantity(n.text)
+	q, err := quantity.ParseText(n.text)
 	if err != nil {
 		d.fail(n, path, "%q is not a quantity such as 500m, 2 or 1Gi", n.text)
 		return
@@ -72,7 +73,7 @@ func appendQuantity(b []byte, m protoreflect.Message) []byte {
 	text := m.Get(m.Descriptor().Fields().ByName("string")).String()
 	if text == "" {
 		text = "0"
-	} else if q, err := resource.ParseQuantity(text); err == nil {
+	} else if q, err := quantity.ParseText(text); err == nil {
 		text = q.String()
 	}
 	return appendString(b, text)

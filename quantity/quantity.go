@@ -6,19 +6,45 @@
 package quantity
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
+// What bounds the text of a quantity. Reckoning with 1e999999999 takes for ever, and nobody has that much of anything:
+// the largest suffix, E, is 1e18.
+const (
+	maxText     = 1024
+	maxExponent = 256
+)
+
+var errTooLarge = errors.New("it has too many digits, or too large an exponent")
+
+// ParseText reads a quantity as Kubernetes does, but for numbers too long, or with too large an exponent, to reckon with.
+func ParseText(text string) (resource.Quantity, error) {
+	if len(text) > maxText {
+		return resource.Quantity{}, errTooLarge
+	}
+	// In 1E there is no exponent: it is a suffix.
+	if i := strings.LastIndexAny(text, "eE"); i >= 0 && i+1 < len(text) {
+		if e, err := strconv.Atoi(text[i+1:]); err == nil && (e > maxExponent || e < -maxExponent) {
+			return resource.Quantity{}, errTooLarge
+		}
+	}
+	return resource.ParseQuantity(text)
+}
+
 // Parse reads a Quantity message. A nil or empty message is zero, as Kubernetes decodes it.
 func Parse(q *metav1.Quantity) (resource.Quantity, error) {
 	if q.GetString_() == "" {
 		return resource.Quantity{}, nil
 	}
-	parsed, err := resource.ParseQuantity(q.GetString_())
+	parsed, err := ParseText(q.GetString_())
 	if err != nil {
 		return resource.Quantity{}, fmt.Errorf("quantity %q: %w", q.GetString_(), err)
 	}

@@ -1,6 +1,7 @@
 package quantity
 
 import (
+	"strings"
 	"testing"
 
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
@@ -81,5 +82,17 @@ func TestListSumsAndMaxima(t *testing.T) {
 	}
 	if _, err := ParseList(map[string]*metav1.Quantity{"cpu": {String_: "x"}}); err == nil {
 		t.Error("a bad quantity was taken")
+	}
+}
+
+func TestNumbersTooLargeToReckonWith(t *testing.T) {
+	for text, fine := range map[string]bool{
+		"1e18": true, "1E": true, "1E3": true, "1e256": true, "1e-256": true, "1e257": false, "1e-257": false,
+		"1e999999999": false, "1E-999999999": false, "1e99999999999999999999": false,
+		strings.Repeat("9", 1024): true, strings.Repeat("9", 1025): false,
+	} {
+		if _, err := ParseText(text); (err == nil) != fine {
+			t.Errorf("%.20s: %v", text, err)
+		}
 	}
 }

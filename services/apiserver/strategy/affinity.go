@@ -1,12 +1,14 @@
 package strategy
 
 import (
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 )
 
 func validateAffinity(a *corev1.Affinity, path *field.Path) field.ErrorList {
@@ -123,16 +125,13 @@ func validatePodAffinityTerm(t *corev1.PodAffinityTerm, path *field.Path) field.
 	} else {
 		errs = append(errs, qualifiedName(path.Child("topologyKey"), t.GetTopologyKey())...)
 	}
-	match := map[string]bool{}
-	for i, k := range t.GetMatchLabelKeys() {
-		errs = append(errs, qualifiedName(path.Child("matchLabelKeys").Index(i), k)...)
-		match[k] = true
-	}
+	errs = append(errs, validateLabelKeys(t.GetMatchLabelKeys(), t.GetLabelSelector(), path.Child("matchLabelKeys"))...)
 	for i, k := range t.GetMismatchLabelKeys() {
-		at := path.Child("mismatchLabelKeys").Index(i)
-		errs = append(errs, qualifiedName(at, k)...)
-		if match[k] {
-			errs = append(errs, field.Invalid(at, k, "exists in both matchLabelKeys and mismatchLabelKeys"))
+		errs = append(errs, qualifiedName(path.Child("mismatchLabelKeys").Index(i), k)...)
+	}
+	for i, k := range t.GetMatchLabelKeys() {
+		if slices.Contains(t.GetMismatchLabelKeys(), k) {
+			errs = append(errs, field.Invalid(path.Child("matchLabelKeys").Index(i), k, "exists in both matchLabelKeys and mismatchLabelKeys"))
 		}
 	}
 	if t.GetLabelSelector() == nil && len(t.GetMatchLabelKeys())+len(t.GetMismatchLabelKeys()) > 0 {
@@ -174,13 +173,33 @@ func validateTopologySpread(constraints []*corev1.TopologySpreadConstraint, path
 		if p := c.NodeTaintsPolicy; p != nil {
 			errs = append(errs, oneOf(at.Child("nodeTaintsPolicy"), *p, "Honor", "Ignore")...)
 		}
-		for j, k := range c.MatchLabelKeys {
-			errs = append(errs, qualifiedName(at.Child("matchLabelKeys").Index(j), k)...)
-		}
+		errs = append(errs, validateLabelKeys(c.MatchLabelKeys, c.LabelSelector, at.Child("matchLabelKeys"))...)
 		if c.LabelSelector == nil && len(c.MatchLabelKeys) > 0 {
 			errs = append(errs, field.Forbidden(at.Child("matchLabelKeys"), "must not be specified when labelSelector is not set"))
 		}
 		errs = append(errs, validateSelector(c.LabelSelector, at.Child("labelSelector"))...)
+	}
+	return errs
+}
+
+// validateLabelKeys checks keys whose labels a selector shall require. On create they have been written into the selector
+// already; one that is there twice was in it before.
+func validateLabelKeys(keys []string, s *metav1.LabelSelector, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, k := range keys {
+		errs = append(errs, qualifiedName(path.Index(i), k)...)
+		n := 0
+		if _, ok := s.GetMatchLabels()[k]; ok {
+			n++
+		}
+		for _, r := range s.GetMatchExpressions() {
+			if r.GetKey() == k {
+				n++
+			}
+		}
+		if n > 1 {
+			errs = append(errs, field.Invalid(path.Index(i), k, "exists in both matchLabelKeys and labelSelector"))
+		}
 	}
 	return errs
 }

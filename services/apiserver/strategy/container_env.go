@@ -9,8 +9,7 @@ import (
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
-
-	"k8s.io/apimachinery/pkg/api/resource"
+	"kaji.dev/kaji/quantity"
 )
 
 // Fields of a pod that its containers can be told, by variable and by file.
@@ -169,7 +168,7 @@ func validateDivisor(name string, divisor *metav1.Quantity, path *field.Path) fi
 	if divisor.GetString_() == "" {
 		return nil
 	}
-	q, err := resource.ParseQuantity(divisor.String_)
+	q, err := quantity.ParseText(divisor.String_)
 	if err != nil {
 		return field.ErrorList{field.Invalid(path, divisor.String_, err.Error())}
 	}

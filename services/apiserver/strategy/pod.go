@@ -27,6 +27,7 @@ func podRules() rules[*corev1.Pod] {
 					n.PreemptionPolicy = o.PreemptionPolicy
 				}
 			}
+			requireLabelKeys(new, old.GetMetadata().GetLabels(), true)
 		},
 		parts: map[string]part[*corev1.Pod]{
 			"ephemeralcontainers": {takeEphemeralContainers, validateEphemeralContainersUpdate},
@@ -37,6 +38,7 @@ func podRules() rules[*corev1.Pod] {
 
 // preparePod gives a new pod the status it starts with; nothing of what the client sent as status stays.
 func preparePod(p *corev1.Pod) {
+	requireLabelKeys(p, p.GetMetadata().GetLabels(), false)
 	p.Status = &corev1.PodStatus{Phase: "Pending", QosClass: qosClass(p.GetSpec())}
 	if len(p.GetSpec().GetSchedulingGates()) > 0 {
 		p.Status.Conditions = []*corev1.PodCondition{{

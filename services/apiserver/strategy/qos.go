@@ -5,6 +5,7 @@ import (
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	"kaji.dev/kaji/quantity"
 )
 
 // The quality-of-service classes, from the one evicted last to the one evicted first.
@@ -50,7 +51,7 @@ func qosClass(s *corev1.PodSpec) string {
 func addComputed(to map[string]resource.Quantity, list map[string]*metav1.Quantity) int {
 	n := 0
 	for _, name := range []string{"cpu", "memory"} {
-		q, err := resource.ParseQuantity(list[name].GetString_())
+		q, err := quantity.ParseText(list[name].GetString_())
 		if err != nil || q.Sign() <= 0 {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
+	"kaji.dev/kaji/quantity"
 )
 
 // quantityScan is how to find the quantities in messages of one type without looking at anything else.
@@ -94,7 +95,7 @@ func (st quantityStep) visit(m protoreflect.Message) {
 	if !ok {
 		return
 	}
-	v, err := resource.ParseQuantity(q.GetString_())
+	v, err := quantity.ParseText(q.GetString_())
 	if err != nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	"kaji.dev/kaji/quantity"
 )
 
 // requestsFromLimits makes a container ask for as much as it may use, where it does not say what it asks for.
@@ -93,7 +94,7 @@ func raise(to map[string]resource.Quantity, name string, q resource.Quantity) {
 func parseQuantities(list map[string]*metav1.Quantity) map[string]resource.Quantity {
 	out := make(map[string]resource.Quantity, len(list))
 	for name, q := range list {
-		if v, err := resource.ParseQuantity(q.GetString_()); err == nil {
+		if v, err := quantity.ParseText(q.GetString_()); err == nil {
 			out[name] = v
 		}
 	}

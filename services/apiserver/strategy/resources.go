@@ -12,6 +12,7 @@ import (
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	"kaji.dev/kaji/quantity"
 )
 
 // validateResourceList checks names and amounts of resources and returns the amounts that make sense.
@@ -30,7 +31,7 @@ func validateResourceList(list map[string]*metav1.Quantity, path *field.Path, na
 				errs = append(errs, field.Invalid(at, name, msg))
 			}
 		}
-		q, err := resource.ParseQuantity(list[name].GetString_())
+		q, err := quantity.ParseText(list[name].GetString_())
 		if err != nil {
 			errs = append(errs, field.Invalid(at, list[name].GetString_(), "must be a quantity such as 500m, 2, 128Mi: "+err.Error()))
 			continue

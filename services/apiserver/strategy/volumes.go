@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	"kaji.dev/kaji/quantity"
 )
 
 // validateVolumes checks a pod's volumes and returns them by name.
@@ -103,7 +103,7 @@ func validateEmptyDir(e *corev1.EmptyDirVolumeSource, at *field.Path) field.Erro
 		errs = append(errs, field.NotSupported(at.Child("medium"), e.Medium, []string{"", "Memory", "HugePages", "HugePages-<size>"}))
 	}
 	if e.SizeLimit != nil {
-		q, err := resource.ParseQuantity(e.SizeLimit.String_)
+		q, err := quantity.ParseText(e.SizeLimit.String_)
 		switch {
 		case err != nil:
 			errs = append(errs, field.Invalid(at.Child("sizeLimit"), e.SizeLimit.String_, err.Error()))

@@ -1,0 +1,173 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"kaji.dev/kaji/kind"
+)
+
+// seeds are manifests that say much in few bytes.
+var seeds = []string{
+	"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: c, image: i}]\n",
+	`{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Secret","data":{"a":"YQ=="}}]}`,
+	"a: &a [*a]",
+	"<<: {a: b}\napiVersion: v1\nkind: ConfigMap\ndata: {\"yes\": \"0o17\"}\n---\n---\n[]",
+	"apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 0x10, strategy: {rollingUpdate: {maxSurge: 1e0}}}",
+	"apiVersion: v1\nkind: Pod\nspec: {containers: [{resources: {limits: {cpu: 1.5, memory: 1Gi, x: 1e3}}}], hostNetwork: yes, activeDeadlineSeconds: 1_0}",
+	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {yes: \"1\", 0x1: a, 1.0: b, ~: c}}\nbinaryData: {a: !!binary YQ==}\n",
+	"apiVersion: coordination.k8s.io/v1\nkind: Lease\nspec: {renewTime: 2026-01-02T03:04:05.678901+02:00, leaseDurationSeconds: 1e1}",
+	"apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    x\n     y\n  b: >-\n    p\n    q\n  c: \"\\u00e9\\n\"\n",
+	"{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"data\": {\"a\": \"\\ud800\", \"a\": null}}",
+	// A billion laughs, deep nesting, and numbers without end.
+	"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n",
+	"x: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+	"apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 1e999999999, minReadySeconds: 99999999999999999999999999999999999999999}",
+	"apiVersion: v1\nkind: Pod\nspec: {containers: [{resources: {limits: {cpu: 1e999999999, memory: 1e-999999999}}}]}",
+}
+
+// FuzzDecode reads anything. What can be read can be written, and reads again as the same.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		docs, err := Decode(bytes.NewReader(in), "fuzz", Options{Strict: true})
+		if err != nil {
+			if len(docs) > 0 {
+				t.Fatalf("%d documents beside %v", len(docs), err)
+			}
+			return
+		}
+		for _, d := range docs {
+			text, err := ToJSON(d.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := FromJSON(d.Kind, text, true)
+			if err != nil {
+				t.Fatalf("refuses its own JSON: %v\n%s", err, text)
+			}
+			if again, _ := ToJSON(back); !bytes.Equal(again, text) {
+				t.Fatalf("not stable: %s, then %s", text, again)
+			}
+			y, err := ToYAML(d.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(text) < maxNodes { // below the bound of one document
+				fromYAML, err := Decode(bytes.NewReader(y), "fuzz", Options{Strict: true})
+				if err != nil || len(fromYAML) != 1 {
+					t.Fatalf("refuses its own YAML: %v\n%s", err, y)
+				}
+				if again, _ := ToJSON(fromYAML[0].Object); !bytes.Equal(again, text) {
+					t.Fatalf("YAML is not JSON: %s, then %s", text, again)
+				}
+			}
+			if !json.Valid(d.JSON) {
+				t.Fatalf("as written is not JSON: %s", d.JSON)
+			}
+			written, err := FromJSON(d.Kind, d.JSON, true)
+			if err != nil {
+				t.Fatalf("cannot read what was declared: %v\n%s", err, d.JSON)
+			}
+			if again, _ := ToJSON(written); !bytes.Equal(again, text) {
+				t.Fatalf("declared as %s, read as %s", d.JSON, text)
+			}
+		}
+	})
+}
+
+// FuzzFromJSON reads anything as each kind, as the API server reads patches.
+func FuzzFromJSON(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed), byte(0), true)
+	}
+	f.Add([]byte(`{"spec":{"replicas":3,"strategy":{"rollingUpdate":{"maxSurge":"25%"}}},"metadata":{"creationTimestamp":null}}`), byte(8), false)
+	f.Fuzz(func(t *testing.T, in []byte, which byte, strict bool) {
+		k := kind.All()[int(which)%len(kind.All())]
+		o, err := FromJSON(k, in, strict)
+		if err != nil {
+			return
+		}
+		text, err := ToJSON(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := FromJSON(k, text, true)
+		if err != nil {
+			t.Fatalf("refuses its own JSON: %v\n%s", err, text)
+		}
+		if again, _ := ToJSON(back); !bytes.Equal(again, text) {
+			t.Fatalf("not stable: %s, then %s", text, again)
+		}
+	})
+}
+
+// several is a stream of more documents than one, or what may be one.
+var several = regexp.MustCompile(`(?m)^(---|\.\.\.|%)`)
+
+// large is an exponent that only Kubernetes waits for.
+var large = regexp.MustCompile(`[0-9.][eE][+-]?[0-9_]{3}`)
+
+// FuzzLikeKubernetes reads what Kubernetes' own readers take, and must make the same of it.
+func FuzzLikeKubernetes(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if several.Match(in) || len(in) > 1<<12 {
+			return
+		}
+		text, err := yaml.YAMLToJSONStrict(in)
+		if err != nil {
+			return
+		}
+		var of struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+		}
+		if json.Unmarshal(text, &of) != nil {
+			return
+		}
+		k := kind.ByAPIVersionKind(of.APIVersion, of.Kind)
+		if k == nil {
+			return
+		}
+		sample := kubernetes[protoreflect.FullName(k.Message)]
+		theirs := reflect.New(reflect.TypeOf(sample)).Interface()
+		if strict, err := kjson.UnmarshalStrict(text, theirs); err != nil || len(strict) > 0 {
+			return
+		}
+		want, err := json.Marshal(theirs)
+		if err != nil {
+			return // a time out of range
+		}
+		docs, err := Decode(bytes.NewReader(in), "fuzz", Options{Strict: true})
+		if err != nil && large.Match(in) && strings.Contains(err.Error(), "is not a quantity") {
+			return
+		}
+		if err != nil || len(docs) != 1 {
+			t.Fatalf("Kubernetes reads %s, Kaji refuses it: %v", want, err)
+		}
+		ours, err := ToJSON(docs[0].Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := reflect.New(reflect.TypeOf(sample)).Interface()
+		if strict, err := kjson.UnmarshalStrict(ours, back); err != nil || len(strict) > 0 {
+			t.Fatalf("Kubernetes cannot read %s: %v %v", ours, err, strict)
+		}
+		if got, _ := json.Marshal(back); !bytes.Equal(got, want) {
+			t.Fatalf("\n got  %s\n want %s", got, want)
+		}
+	})
+}
