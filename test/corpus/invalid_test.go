@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"kaji.dev/kaji/apierror"
@@ -34,13 +35,66 @@ func TestInvalid(t *testing.T) {
 					if len(want) == 0 && len(got) == 1 {
 						return // of a value of the wrong type Kubernetes names no path
 					}
-					if !slices.Equal(got, want) {
-						t.Errorf("fields\n     %q, Kubernetes'\n     %q\nKaji says:       %v\nKubernetes says: %v", got, want, ours, err)
+					if missing, extra := compare(got, want); len(missing)+len(extra) > 0 {
+						t.Errorf("not named: %q, named by Kaji alone: %q\nKaji says:       %v\nKubernetes says: %v", missing, extra, ours, err)
 					}
 				})
 			}
 		})
 	}
+}
+
+// misnomers are fields that Kubernetes calls by a name that is not theirs, by the field they are.
+var misnomers = strings.NewReplacer(
+	"metadata.taints", "spec.taints",
+	"overhead.limits", "overhead.podFixed",
+	"spec.LoadBalancerSourceRanges", "spec.loadBalancerSourceRanges",
+	"spec.template.labels", "spec.template.metadata.labels",
+	"spec.strategy.strategy", "spec.strategy",
+	"downwardAPI.fieldRef", "downwardAPI.items.fieldRef",
+	"downwardAPI.resourceFieldRef", "downwardAPI.items.resourceFieldRef",
+	"downwardAPI.path", "downwardAPI.items.path",
+	"requiredDuringSchedulingIgnoredDuringExecution.namespace", "requiredDuringSchedulingIgnoredDuringExecution.namespaces",
+	"projected.path", "projected.sources.serviceAccountToken.path",
+)
+
+// consequences are fields that Kubernetes names only because another field is refused already.
+var consequences = map[string]string{
+	"spec.template.metadata.labels": "spec.selector",  // nothing matches a selector that is not there
+	"spec.selector":                 "spec.selector.", // "invalid label selector", beside what is wrong in it
+}
+
+// absent is what Kaji names when it is not there at all; Kubernetes names what is missing in it.
+const absent = "spec.template"
+
+var element = regexp.MustCompile(`\[[0-9]+\]`)
+
+// compare pairs the fields that both sides name. Kaji's may be more exact: an element, or a field below.
+func compare(ours, theirs []string) (missing, extra []string) {
+	covered := map[string]bool{}
+	for _, k := range theirs {
+		k = misnomers.Replace(element.ReplaceAllString(k, ""))
+		found := false
+		for _, o := range ours {
+			plain := element.ReplaceAllString(o, "")
+			if o == absent && strings.HasPrefix(k, o+".") {
+				covered[o], found = true, true
+			}
+			if plain == k || strings.HasPrefix(plain, k+".") || strings.HasPrefix(plain, k+"[") {
+				covered[o], found = true, true
+			}
+		}
+		cause, ok := consequences[k]
+		if !found && !(ok && slices.ContainsFunc(ours, func(o string) bool { return strings.HasPrefix(o, cause) })) {
+			missing = append(missing, k)
+		}
+	}
+	for _, o := range ours {
+		if !covered[o] {
+			extra = append(extra, o)
+		}
+	}
+	return missing, extra
 }
 
 // refusal creates an object that is to be refused and returns the fields that the error names.

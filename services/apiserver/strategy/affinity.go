@@ -76,7 +76,10 @@ func validateNodeSelectorTerm(t *corev1.NodeSelectorTerm, path *field.Path) fiel
 		if r.Key != "metadata.name" {
 			errs = append(errs, field.Invalid(at.Child("key"), r.Key, "not a valid field selector key; only metadata.name is"))
 		}
-		errs = append(errs, oneOf(at.Child("operator"), r.Operator, "In", "NotIn")...)
+		if bad := oneOf(at.Child("operator"), r.Operator, "In", "NotIn"); len(bad) > 0 {
+			errs = append(errs, bad...)
+			continue
+		}
 		if len(r.Values) != 1 {
 			errs = append(errs, field.Required(at.Child("values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
 			continue

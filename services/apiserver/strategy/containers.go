@@ -189,7 +189,7 @@ func validatePorts(ports []*corev1.ContainerPort, hostNetwork bool, path *field.
 			errs = append(errs, validatePortNumber(p.HostPort, at.Child("hostPort"))...)
 		}
 		if hostNetwork && p.HostPort != 0 && p.HostPort != p.ContainerPort {
-			errs = append(errs, field.Invalid(at.Child("containerPort"), p.ContainerPort, "must match `hostPort` when `hostNetwork` is true"))
+			errs = append(errs, field.Invalid(at.Child("hostPort"), p.HostPort, "must match `containerPort` when `hostNetwork` is true"))
 		}
 		if p.HostIp != "" {
 			errs = append(errs, validation.IsValidIPForLegacyField(at.Child("hostIP"), p.HostIp, false, nil)...)

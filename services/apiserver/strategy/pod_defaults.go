@@ -25,6 +25,9 @@ func defaultPod(p *corev1.Pod) {
 	}
 	s := p.Spec
 	defaultPodSpec(s)
+	if s.GetTerminationGracePeriodSeconds() < 0 { // also of pods made from a template, where it may stand
+		s.TerminationGracePeriodSeconds = proto.Int64(1)
+	}
 	forEachContainer(s, func(c *corev1.Container) { requestsFromLimits(c.Resources) })
 	defaultPodLevelRequests(s)
 	if s.EnableServiceLinks == nil {

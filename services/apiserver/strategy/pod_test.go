@@ -69,7 +69,7 @@ func TestPodRules(t *testing.T) {
 		{"host port twice", spec(`{containers: [{name: a, image: a, ports: [{containerPort: 1, hostPort: 80}]}, {name: b, image: b, ports: [{containerPort: 2, hostPort: 80}]}]}`),
 			[]string{"spec.containers[1].ports[0].hostPort Duplicate"}},
 		{"host port twice, other protocol", spec(`{containers: [{name: a, image: a, ports: [{containerPort: 1, hostPort: 80}, {containerPort: 1, hostPort: 80, protocol: UDP}]}]}`), nil},
-		{"host network with another host port", spec(`{hostNetwork: true, containers: [{name: a, image: a, ports: [{containerPort: 1, hostPort: 2}]}]}`), []string{c0 + "ports[0].containerPort Invalid"}},
+		{"host network with another host port", spec(`{hostNetwork: true, containers: [{name: a, image: a, ports: [{containerPort: 1, hostPort: 2}]}]}`), []string{c0 + "ports[0].hostPort Invalid"}},
 
 		// Environment.
 		{"env without a name", container(`{env: [{value: x}]}`), []string{c0 + "env[0].name Required"}},
@@ -121,6 +121,8 @@ func TestPodRules(t *testing.T) {
 		{"part of an extended resource", container(`{resources: {limits: {example.com/gpu: 500m}}}`), []string{c0 + "resources.limits[example.com/gpu] Invalid", c0 + "resources.requests[example.com/gpu] Invalid"}},
 		{"extended resource without limit", container(`{resources: {requests: {example.com/gpu: "1"}}}`), []string{c0 + "resources.limits[example.com/gpu] Required"}},
 		{"huge pages alone", container(`{resources: {limits: {hugepages-2Mi: 2Mi}}}`), []string{c0 + "resources Forbidden"}},
+		{"a part of a huge page", container(`{resources: {limits: {hugepages-2Mi: 3Mi, memory: 1Mi}}}`),
+			[]string{c0 + "resources.limits[hugepages-2Mi] Invalid", c0 + "resources.requests[hugepages-2Mi] Invalid"}},
 		{"huge pages with memory", container(`{resources: {limits: {hugepages-2Mi: 2Mi, memory: 1Mi}}}`), nil},
 		{"claim that the pod has not", container(`{resources: {claims: [{name: gpu}]}}`), []string{c0 + "resources.claims[0].name NotFound"}},
 		{"resize of what cannot be", container(`{resizePolicy: [{resourceName: disk, restartPolicy: NotRequired}]}`), []string{c0 + "resizePolicy[0].resourceName NotSupported"}},
@@ -130,7 +132,7 @@ func TestPodRules(t *testing.T) {
 		// Security.
 		{"negative user", container(`{securityContext: {runAsUser: -1}}`), []string{c0 + "securityContext.runAsUser Invalid"}},
 		{"privileged without escalation", container(`{securityContext: {privileged: true, allowPrivilegeEscalation: false}}`), []string{c0 + "securityContext Invalid"}},
-		{"SYS_ADMIN without escalation", container(`{securityContext: {capabilities: {add: [SYS_ADMIN]}, allowPrivilegeEscalation: false}}`), []string{c0 + "securityContext.allowPrivilegeEscalation Invalid"}},
+		{"SYS_ADMIN without escalation", container(`{securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}, allowPrivilegeEscalation: false}}`), []string{c0 + "securityContext.allowPrivilegeEscalation Invalid"}},
 		{"bad proc mount", container(`{securityContext: {procMount: Bare}}`), []string{c0 + "securityContext.procMount NotSupported"}},
 		{"seccomp without a type", container(`{securityContext: {seccompProfile: {type: ""}}}`), []string{c0 + "securityContext.seccompProfile.type Required"}},
 		{"localhost seccomp without a file", container(`{securityContext: {seccompProfile: {type: Localhost}}}`), []string{c0 + "securityContext.seccompProfile.localhostProfile Required"}},
@@ -153,7 +155,7 @@ func TestPodRules(t *testing.T) {
 
 		// Life.
 		{"bad restart policy", spec(`{restartPolicy: Maybe}`), []string{s + "restartPolicy NotSupported"}},
-		{"negative grace", spec(`{terminationGracePeriodSeconds: -1}`), []string{s + "terminationGracePeriodSeconds Invalid"}},
+		{"negative grace is a second", spec(`{terminationGracePeriodSeconds: -1}`), nil},
 		{"deadline of zero", spec(`{activeDeadlineSeconds: 0}`), []string{s + "activeDeadlineSeconds Invalid"}},
 		{"bad readiness gate", spec(`{readinessGates: [{conditionType: "a b"}]}`), []string{s + "readinessGates[0].conditionType Invalid"}},
 		{"bad os", spec(`{os: {name: plan9}}`), []string{s + "os.name NotSupported"}},

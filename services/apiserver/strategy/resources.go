@@ -42,10 +42,18 @@ func validateResourceList(list map[string]*metav1.Quantity, path *field.Path, na
 		if wholeNumbersOnly(name) && q.MilliValue()%1000 != 0 {
 			errs = append(errs, field.Invalid(at, q.String(), "must be an integer"))
 		}
+		if size, ok := strings.CutPrefix(name, hugePages); ok {
+			if page, err := quantity.ParseText(size); err == nil && page.Value() > 0 && q.Value()%page.Value() != 0 {
+				errs = append(errs, field.Invalid(at, q.String(), "must be a multiple of the size of a page, "+size))
+			}
+		}
 		out[name] = q
 	}
 	return out, errs
 }
+
+// hugePages comes before the size of a page in the names of resources.
+const hugePages = "hugepages-"
 
 // extended says whether a resource is one that a device plugin or an operator named.
 func extended(name string) bool {
@@ -80,14 +88,14 @@ func validateResources(r *corev1.ResourceRequirements, path *field.Path, nameOK 
 	huge, sized := false, false
 	for _, list := range []map[string]resource.Quantity{limits, requests} {
 		for name := range list {
-			huge = huge || strings.HasPrefix(name, "hugepages-")
+			huge = huge || strings.HasPrefix(name, hugePages)
 			sized = sized || name == "cpu" || name == "memory"
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(requests)) {
 		request := requests[name]
 		limit, has := limits[name]
-		mustEqual := extended(name) || strings.HasPrefix(name, "hugepages-")
+		mustEqual := extended(name) || strings.HasPrefix(name, hugePages)
 		switch {
 		case has && mustEqual && request.Cmp(limit) != 0:
 			errs = append(errs, field.Invalid(path.Child("requests"), request.String(), fmt.Sprintf("must be equal to %s limit of %s", name, limit.String())))

@@ -47,7 +47,7 @@ func validateSecurityContext(s *corev1.SecurityContext, os string, path *field.P
 			errs = append(errs, field.Invalid(path, "", "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
 		}
 		for _, c := range s.Capabilities.GetAdd() {
-			if c == "CAP_SYS_ADMIN" || c == "SYS_ADMIN" {
+			if c == "CAP_SYS_ADMIN" { // not SYS_ADMIN, the usual name, as in Kubernetes
 				errs = append(errs, field.Invalid(at, false, "cannot set `allowPrivilegeEscalation` to false and `capabilities.add` CAP_SYS_ADMIN"))
 			}
 		}

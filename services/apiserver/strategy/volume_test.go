@@ -30,7 +30,7 @@ func TestVolumeRules(t *testing.T) {
 		{"downward of an address", volume(`{name: v, downwardAPI: {items: [{path: a, fieldRef: {fieldPath: status.podIP}}]}}`), []string{v0 + "downwardAPI.items[0].fieldRef.fieldPath NotSupported"}},
 		{"downward of no container", volume(`{name: v, downwardAPI: {items: [{path: a, resourceFieldRef: {resource: limits.cpu}}]}}`), []string{v0 + "downwardAPI.items[0].resourceFieldRef.containerName Required"}},
 		{"projected with a file twice", volume(`{name: v, projected: {sources: [{configMap: {name: a, items: [{key: k, path: p}]}}, {secret: {name: b, items: [{key: k, path: p}]}}]}}`), []string{v0 + "projected.sources[1].secret.items[0].path Invalid"}},
-		{"projected with an empty source", volume(`{name: v, projected: {sources: [{}]}}`), []string{v0 + "projected.sources[0] Forbidden"}},
+		{"projected with an empty source", volume(`{name: v, projected: {sources: [{}]}}`), nil},
 		{"token that lives too short", volume(`{name: v, projected: {sources: [{serviceAccountToken: {path: t, expirationSeconds: 60}}]}}`), []string{v0 + "projected.sources[0].serviceAccountToken.expirationSeconds Invalid"}},
 		{"claim without a name", volume(`{name: v, persistentVolumeClaim: {claimName: ""}}`), []string{v0 + "persistentVolumeClaim.claimName Required"}},
 		{"nfs at a relative path", volume(`{name: v, nfs: {server: a, path: b}}`), []string{v0 + "nfs.path Invalid"}},

@@ -40,13 +40,15 @@ func validateVolumeSource(v *corev1.Volume, at *field.Path) field.ErrorList {
 		return field.ErrorList{field.Required(at, "must specify a volume type")}
 	}
 	n := 0
-	s.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+	for fds, i := s.ProtoReflect().Descriptor().Fields(), 0; i < fds.Len(); i++ {
+		if !s.ProtoReflect().Has(fds.Get(i)) {
+			continue
+		}
 		n++
 		if n > 1 {
-			errs = append(errs, field.Forbidden(at.Child(fd.JSONName()), "may not specify more than 1 volume type"))
+			errs = append(errs, field.Forbidden(at.Child(fds.Get(i).JSONName()), "may not specify more than 1 volume type"))
 		}
-		return true
-	})
+	}
 	if n == 0 {
 		errs = append(errs, field.Required(at, "must specify a volume type"))
 	}
@@ -194,8 +196,8 @@ func validateProjected(p *corev1.ProjectedVolumeSource, at *field.Path) field.Er
 		here := at.Child("sources").Index(i)
 		n := 0
 		s.ProtoReflect().Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool { n++; return true })
-		if n != 1 {
-			errs = append(errs, field.Forbidden(here, "must specify exactly 1 volume type per source"))
+		if n > 1 { // none is fine, and adds nothing
+			errs = append(errs, field.Forbidden(here, "may not specify more than 1 volume type per source"))
 		}
 		if c := s.ConfigMap; c != nil {
 			errs = append(errs, required(c.GetLocalObjectReference().GetName(), here.Child("configMap", "name"))...)
