@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
@@ -142,8 +141,7 @@ func FuzzLikeKubernetes(f *testing.F) {
 		if k == nil {
 			return
 		}
-		sample := kubernetes[protoreflect.FullName(k.Message)]
-		theirs := reflect.New(reflect.TypeOf(sample)).Interface()
+		theirs := reflect.New(kubernetes(t, k)).Interface()
 		if strict, err := kjson.UnmarshalStrict(text, theirs); err != nil || len(strict) > 0 {
 			return
 		}
@@ -162,7 +160,7 @@ func FuzzLikeKubernetes(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back := reflect.New(reflect.TypeOf(sample)).Interface()
+		back := reflect.New(kubernetes(t, k)).Interface()
 		if strict, err := kjson.UnmarshalStrict(ours, back); err != nil || len(strict) > 0 {
 			t.Fatalf("Kubernetes cannot read %s: %v %v", ours, err, strict)
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"kaji.dev/kaji/cli"
-	"kaji.dev/kaji/cli/config"
 	"kaji.dev/kaji/client"
+	"kaji.dev/kaji/client/config"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/services/apiserver/apitest"
