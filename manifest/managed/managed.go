@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/merge"
@@ -73,16 +74,18 @@ func (s *Schema) Apply(live kind.Object, config []byte, manager string, force bo
 	if err != nil {
 		return nil, nil, conflictsOf(err)
 	}
-	if merged != nil { // nil when nothing changes
+	var o kind.Object
+	if merged == nil { // no field changes; the record may
+		o, _ = proto.Clone(live).(kind.Object)
+	} else {
 		body, _ = merged.AsValue().Unstructured().(map[string]any)
-	}
-	after, err := join(body, rest)
-	if err != nil {
-		return nil, nil, err
-	}
-	o, err := manifest.FromJSON(s.kind, after, false)
-	if err != nil {
-		return nil, nil, err
+		after, err := join(body, rest)
+		if err != nil {
+			return nil, nil, err
+		}
+		if o, err = manifest.FromJSON(s.kind, after, false); err != nil {
+			return nil, nil, err
+		}
 	}
 	entries, err := s.encode(managers, before, now)
 	return o, entries, err

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kaji.dev/kaji/client"
+	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
@@ -64,6 +65,34 @@ func BenchmarkGet(b *testing.B) {
 			check(pods.Get(context.Background(), "default", "a"))(b)
 		}
 	})
+}
+
+// BenchmarkApplyUnchanged applies a Deployment that is as it is applied, many at a time: applies that are known, and
+// ones that have to be worked out.
+func BenchmarkApplyUnchanged(b *testing.B) {
+	s := apitest.Start(b, nil)
+	deployments := client.Of[*appsv1.Deployment](s.Client())
+	var n atomic.Int64
+	for name, patch := range map[string]func() []byte{
+		"known": func() []byte { return []byte(declaredWeb) },
+		// A comment makes other bytes of it.
+		"unknown": func() []byte { return fmt.Appendf(nil, "%s# %d\n", declaredWeb, n.Add(1)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			options := &metav1.ApplyOptions{FieldManager: "ci"}
+			check(deployments.Apply(context.Background(), "default", "web", []byte(declaredWeb), options))(b)
+			b.SetParallelism(32)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := deployments.Apply(context.Background(), "default", "web", patch(), options); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
 }
 
 // fill puts pods into the store, past the API server.
