@@ -44,7 +44,7 @@ func (p *parameters) bind() {
 	flag.IntVar(&p.lists, "lists", 4, "lists at once when memory is measured")
 	flag.IntVar(&p.watchers, "watchers", 1000, "watchers")
 	flag.IntVar(&p.rate, "rate", 100, "changes a second under watch")
-	flag.DurationVar(&p.span, "span", 5*time.Second, "how long pods change under watch, and are applied, in each round")
+	flag.DurationVar(&p.span, "span", 3*time.Second, "how long pods change under watch, and are applied, in each round")
 	flag.StringVar(&p.profiles, "profiles", "", "directory for CPU profiles of both API servers, 3 s of each row's first round; none when empty")
 	flag.BoolVar(&p.keep, "keep", false, "keep the directory with the servers' data and logs")
 }

@@ -104,9 +104,9 @@ func (b *bench) list(ctx context.Context, s side) error {
 		times int
 		read  func(ctx context.Context, conn int) error
 	}{
-		{"list %d pods: ms", 1, 5, func(ctx context.Context, c int) error { return b.whole(ctx, s, c) }},
-		{fmt.Sprintf("list %%d pods, %d at once: ms each", b.p.lists), b.p.lists, 5 * b.p.lists, func(ctx context.Context, c int) error { return b.whole(ctx, s, c) }},
-		{"list %d pods and decode them in the client: ms", 1, 3, func(ctx context.Context, c int) error {
+		{"list %d pods: ms", 1, 4, func(ctx context.Context, c int) error { return b.whole(ctx, s, c) }},
+		{fmt.Sprintf("list %%d pods, %d at once: ms each", b.p.lists), b.p.lists, 3 * b.p.lists, func(ctx context.Context, c int) error { return b.whole(ctx, s, c) }},
+		{"list %d pods and decode them in the client: ms", 1, 2, func(ctx context.Context, c int) error {
 			n, err := s.decoded(ctx, c, listed)
 			if err == nil && n != b.p.pods {
 				err = fmt.Errorf("%d pods listed, not %d", n, b.p.pods)
