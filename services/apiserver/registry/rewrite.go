@@ -51,7 +51,8 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 				return nil, failed
 			}
 			fresh = true
-			if newest == nil || newest.Revision != current.Revision {
+			// The wish to change nothing of this very object stands, unless it rests on others, which may be newer now.
+			if err != nil || len(want.guards) > 0 || newest == nil || newest.Revision != current.Revision {
 				current = newest
 				continue
 			}
