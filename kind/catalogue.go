@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,8 @@ import (
 )
 
 type catalogue struct {
-	all       []*Kind
+	all       []*Kind // the stored version of each
+	versions  []*Kind // every version of each
 	byMessage map[protoreflect.FullName]*Kind
 	byGVK     map[[2]string]*Kind
 	byWord    map[string]*Kind
@@ -38,19 +40,25 @@ var load = sync.OnceValue(func() *catalogue {
 	}
 	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
 		if o := resourceOptions(mt.Descriptor()); o != nil {
-			c.all = append(c.all, newKind(mt, o))
+			c.versions = append(c.versions, newKind(mt, o))
 		}
 		return true
 	})
-	slices.SortFunc(c.all, func(a, b *Kind) int {
-		// The core group comes first, so that its words win over those of other groups.
-		if n := strings.Compare(a.Group, b.Group); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Name(), b.Name())
+	slices.SortFunc(c.versions, func(a, b *Kind) int {
+		// The core group comes first, so that its words win over those of other groups; so do those of the version that is stored.
+		return cmp.Or(
+			cmp.Compare(a.Group, b.Group), cmp.Compare(a.Name(), b.Name()),
+			cmp.Compare(a.Options.GetStoredAs(), b.Options.GetStoredAs()), cmp.Compare(a.Version, b.Version),
+		)
 	})
-	for _, k := range c.all {
+	for _, k := range c.versions {
 		c.byMessage[k.Message] = k
+	}
+	for _, k := range c.versions {
+		if k.stored = storedVersion(c, k); k.stored == k {
+			c.all = append(c.all, k)
+		}
+		k.stored.versions = append(k.stored.versions, k)
 		c.byGVK[[2]string{k.APIVersion(), k.Name()}] = k
 		words := append([]string{
 			k.Plural(), k.Options.GetSingular(), strings.ToLower(k.Name()), k.String(),
@@ -96,6 +104,25 @@ func newKind(mt protoreflect.MessageType, o *metav1.ResourceOptions) *Kind {
 	return k
 }
 
+// storedVersion finds the version of a kind that is stored.
+func storedVersion(c *catalogue, k *Kind) *Kind {
+	as := k.Options.GetStoredAs()
+	if as == "" {
+		return k
+	}
+	stored := c.byMessage[protoreflect.FullName(as)]
+	switch {
+	case stored == nil:
+		panic(fmt.Sprintf("kind %s is stored as %s, which is no kind", k.Message, as))
+	case stored.Options.GetStoredAs() != "" || stored.String() != k.String() || stored.Name() != k.Name() ||
+		stored.Namespaced() != k.Namespaced() || stored.Options.GetHasStatus() != k.Options.GetHasStatus() ||
+		stored.Options.GetHasScale() != k.Options.GetHasScale() ||
+		!slices.Equal(stored.Options.GetSelectableFields(), k.Options.GetSelectableFields()):
+		panic(fmt.Sprintf("kind %s is no other version of %s: group, kind, plural, scope, sub-resources and selectable fields must be the same", k.Message, as))
+	}
+	return stored
+}
+
 // MethodOptions reads the (kaji.meta.v1.method) option of a method; nil when it has none.
 func MethodOptions(m protoreflect.MethodDescriptor) *metav1.MethodOptions {
 	if !proto.HasExtension(m.Options(), metav1.E_Method) {
@@ -112,8 +139,11 @@ func FieldOptions(f protoreflect.FieldDescriptor) *metav1.FieldOptions {
 	return proto.GetExtension(f.Options(), metav1.E_Field).(*metav1.FieldOptions)
 }
 
-// All returns every kind, by group and name. The caller must not change the slice.
+// All returns every kind, by group and name, in the version that is stored. The caller must not change the slice.
 func All() []*Kind { return load().all }
+
+// Versions returns every version of every kind; of each kind the stored one comes first. The caller must not change the slice.
+func Versions() []*Kind { return load().versions }
 
 // Of returns the kind of a message; nil when the message is no resource.
 func Of(m proto.Message) *Kind {

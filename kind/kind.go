@@ -37,6 +37,9 @@ type Kind struct {
 	list    protoreflect.MessageType
 	service protoreflect.ServiceDescriptor
 	methods map[method]protoreflect.MethodDescriptor
+
+	stored   *Kind
+	versions []*Kind // of the stored one: all
 }
 
 type method struct {
@@ -55,6 +58,22 @@ func (k *Kind) Name() string { return k.Options.GetKind() }
 
 // APIVersion is the group and version as written in manifests, e.g. apps/v1.
 func (k *Kind) APIVersion() string { return k.Options.GetApiVersion() }
+
+// Stored is the version of the kind as which its objects are stored: most kinds have one version, and are it.
+func (k *Kind) Stored() *Kind { return k.stored }
+
+// Versions are all versions of the kind, the stored one first. The caller must not change the slice.
+func (k *Kind) Versions() []*Kind { return k.stored.versions }
+
+// OfVersion is the version of the kind with that name, e.g. v1; nil when there is none.
+func (k *Kind) OfVersion(version string) *Kind {
+	for _, v := range k.stored.versions {
+		if v.Version == version {
+			return v
+		}
+	}
+	return nil
+}
 
 // Plural is the lower-case plural, e.g. pods.
 func (k *Kind) Plural() string { return k.Options.GetPlural() }

@@ -57,7 +57,7 @@ func (s *Schema) decode(entries []*metav1.ManagedFieldsEntry) record {
 			r.status = append(r.status, e)
 			continue
 		}
-		if e.GetApiVersion() != s.kind.APIVersion() || e.GetFieldsType() != fieldsType {
+		if s.others.byAPIVersion[e.GetApiVersion()] == nil || e.GetFieldsType() != fieldsType {
 			continue
 		}
 		set := &fieldpath.Set{}
@@ -75,7 +75,7 @@ func (s *Schema) decode(entries []*metav1.ManagedFieldsEntry) record {
 func (s *Schema) encode(managers fieldpath.ManagedFields, before record, now *timestamppb.Timestamp) ([]*metav1.ManagedFieldsEntry, error) {
 	out := slices.Clone(before.status)
 	for key, set := range managers {
-		if was, ok := before.managers[key]; ok && was.Set().Equals(set.Set()) {
+		if was, ok := before.managers[key]; ok && was.APIVersion() == set.APIVersion() && was.Set().Equals(set.Set()) {
 			out = append(out, before.entries[key])
 			continue
 		}
@@ -85,7 +85,7 @@ func (s *Schema) encode(managers fieldpath.ManagedFields, before record, now *ti
 		}
 		m := managerOf(key)
 		out = append(out, &metav1.ManagedFieldsEntry{
-			Manager: m.Name, Operation: m.Operation, Subresource: m.Subresource, ApiVersion: s.kind.APIVersion(),
+			Manager: m.Name, Operation: m.Operation, Subresource: m.Subresource, ApiVersion: string(set.APIVersion()),
 			Time: proto.CloneOf(now), FieldsType: fieldsType, FieldsV1: &metav1.FieldsV1{Raw: raw},
 		})
 	}

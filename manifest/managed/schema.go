@@ -2,10 +2,8 @@ package managed
 
 import (
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/merge"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
-	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
@@ -16,32 +14,30 @@ type Schema struct {
 	kind    *kind.Kind
 	types   *schema.Schema
 	root    schema.TypeRef
+	others  *versions
 	updater *merge.Updater
 }
 
-// NewSchema reads the schema of a kind out of its descriptor.
-func NewSchema(k *kind.Kind) *Schema {
-	b := builder{seen: map[protoreflect.FullName]bool{}}
-	root := b.named(k.New().ProtoReflect().Descriptor())
-	return &Schema{
-		kind: k, types: &schema.Schema{Types: b.types}, root: root,
-		updater: (&merge.UpdaterBuilder{Converter: oneVersion(k.APIVersion())}).BuildUpdater(),
+// NewSchema reads the schema of a kind that has one version out of its descriptor.
+func NewSchema(k *kind.Kind) *Schema { return NewSchemas([]*kind.Kind{k}, nil)[k] }
+
+// NewSchemas reads the schemas of all versions of a kind. Who set which field stays right across them: convert makes an object
+// of one version into one of another.
+func NewSchemas(all []*kind.Kind, convert Converter) map[*kind.Kind]*Schema {
+	v := &versions{byAPIVersion: map[string]*Schema{}, byMessage: map[string]*Schema{}, convert: convert}
+	out := map[*kind.Kind]*Schema{}
+	for _, k := range all {
+		b := builder{seen: map[protoreflect.FullName]bool{}}
+		root := b.named(k.New().ProtoReflect().Descriptor())
+		s := &Schema{
+			kind: k, types: &schema.Schema{Types: b.types}, root: root, others: v,
+			updater: (&merge.UpdaterBuilder{Converter: v}).BuildUpdater(),
+		}
+		v.byAPIVersion[k.APIVersion()], v.byMessage[string(k.Message)] = s, s
+		out[k] = s
 	}
+	return out
 }
-
-// oneVersion converts nothing: each kind has one version. Sets of fields in another are forgotten.
-type oneVersion fieldpath.APIVersion
-
-// Convert implements merge.Converter.
-func (v oneVersion) Convert(o *typed.TypedValue, version fieldpath.APIVersion) (*typed.TypedValue, error) {
-	if version != fieldpath.APIVersion(v) {
-		return nil, errOtherVersion
-	}
-	return o, nil
-}
-
-// IsMissingVersionError implements merge.Converter.
-func (oneVersion) IsMissingVersionError(err error) bool { return err == errOtherVersion }
 
 // builder gathers the messages below a kind.
 type builder struct {

@@ -8,6 +8,7 @@ import (
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/raftstore"
 	"kaji.dev/kaji/services/apiserver/flowcontrol"
+	"kaji.dev/kaji/services/apiserver/strategy"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	Bookmarks time.Duration
 	// Cache bounds the watch caches.
 	Cache watchcache.Config
+	// Conversions are those of kinds that a program adds in several versions; Kaji's own are known.
+	Conversions strategy.Conversions
 	// FlowControl bounds the calls under way, and divides what there is between callers.
 	FlowControl flowcontrol.Config
 	// DrainTimeout is how long calls under way may take at the end; 5 s when zero.

@@ -90,6 +90,10 @@ func TestContinueAfterACompactionIsExpired(t *testing.T) {
 	if err := maps.Delete(ctx, "default", "m3", nil); err != nil {
 		t.Fatal(err)
 	}
+	// The cache has heard of it once it is gone: until then it may answer from memory.
+	if _, err := maps.Get(ctx, "default", "m3"); !apierror.IsNotFound(err) {
+		t.Fatal(err)
+	}
 	st := check(s.Store.Status(ctx, &storev1.StatusRequest{}))(t)
 	check(s.Store.Compact(ctx, &storev1.CompactRequest{Revision: st.GetRevision()}))(t)
 	if _, _, err := maps.List(ctx, "default", &metav1.ListOptions{Limit: 2, Continue: meta.GetContinue()}); !apierror.IsExpired(err) {

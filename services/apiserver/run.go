@@ -24,6 +24,7 @@ import (
 	"kaji.dev/kaji/services/apiserver/proxy"
 	"kaji.dev/kaji/services/apiserver/registry"
 	"kaji.dev/kaji/services/apiserver/requests"
+	"kaji.dev/kaji/services/apiserver/strategy"
 	"kaji.dev/kaji/services/apiserver/view"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 	"kaji.dev/kaji/services/apiserver/whoami"
@@ -48,6 +49,7 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 			return err
 		}
 	}
+	cfg.Cache.Convert = strategy.NewConversions(cfg.Conversions).To
 	caches := watchcache.New(cfg.Store, kind.All(), cfg.Cache, log.Named("watchcache"))
 	cluster := view.Cluster{Caches: caches}
 	nodes := &proxy.Nodes{TLS: files.Client, Stopping: ctx.Done()}
@@ -55,12 +57,13 @@ func Run(ctx context.Context, cfg Config, log hclog.Logger) error {
 	authorizer := authz.System{Nodes: authz.NodeAuthorizer{State: cluster}}
 	api, err := registry.New(registry.Config{
 		Store: cfg.Store, Caches: caches, Kinds: kind.All(),
-		Authorizer: authorizer,
-		Admission:  admission.Default(cluster),
-		Streams:    nodes.Handlers(),
-		Stopping:   ctx.Done(),
-		EventTTL:   cfg.EventTTL,
-		Bookmarks:  cfg.Bookmarks,
+		Authorizer:  authorizer,
+		Admission:   admission.Default(cluster),
+		Conversions: cfg.Conversions,
+		Streams:     nodes.Handlers(),
+		Stopping:    ctx.Done(),
+		EventTTL:    cfg.EventTTL,
+		Bookmarks:   cfg.Bookmarks,
 	}, log.Named("registry"))
 	if err != nil {
 		return err

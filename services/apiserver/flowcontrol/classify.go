@@ -35,8 +35,8 @@ func knownMethods() methods {
 			}
 		}
 	}
-	for _, k := range kind.All() {
-		add(k.ServiceDescriptor(), k)
+	for _, k := range kind.Versions() {
+		add(k.ServiceDescriptor(), k.Stored())
 	}
 	add(apiv1.File_kaji_api_v1_resource_service_proto.Services().ByName("ResourceService"), nil)
 	return out

@@ -123,6 +123,33 @@ func CutMark(stored []byte) (object []byte, mark uint64) {
 	return stored[:at:at], mark
 }
 
+// fieldVersion is of no message: bytes in the store that begin with it say which version of their kind they are.
+const fieldVersion protowire.Number = 536_870_911
+
+// AppendVersion begins the bytes of an object on their way into the store with the version of its kind that they are.
+func AppendVersion(b []byte, version string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, fieldVersion, protowire.BytesType), version)
+}
+
+// CutVersion takes the version off the bytes of an object from the store; empty when they name none.
+func CutVersion(stored []byte) (object []byte, version string) {
+	if len(stored) == 0 || stored[0] != versionHead {
+		return stored, ""
+	}
+	number, wire, n := protowire.ConsumeTag(stored)
+	if n < 0 || number != fieldVersion || wire != protowire.BytesType {
+		return stored, ""
+	}
+	version, m := protowire.ConsumeString(stored[n:])
+	if m < 0 {
+		return stored, ""
+	}
+	return stored[n+m:], version
+}
+
+// versionHead is the first byte of fieldVersion's tag.
+const versionHead = byte(uint64(fieldVersion)<<3&0x7f) | byte(protowire.BytesType) | 0x80
+
 // TypeURL is how an Any names a message.
 func TypeURL(message string) string { return "type.googleapis.com/" + message }
 

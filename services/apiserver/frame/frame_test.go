@@ -1,6 +1,7 @@
 package frame_test
 
 import (
+	"bytes"
 	"strconv"
 	"testing"
 
@@ -126,4 +127,20 @@ func TestMarksComeOffAsTheyWentOn(t *testing.T) {
 			t.Fatalf("found a mark where none is: %d", m)
 		}
 	})
+}
+
+// A version comes off as it went on, and nothing else is taken for one.
+func TestVersionsOfStoredBytes(t *testing.T) {
+	object := []byte{0x0a, 0x02, 0x0a, 0x00}
+	for _, version := range []string{"v1", "v2beta10"} {
+		got, said := frame.CutVersion(append(frame.AppendVersion(nil, version), object...))
+		if said != version || !bytes.Equal(got, object) {
+			t.Errorf("%s came back as %q, %x", version, said, got)
+		}
+	}
+	for _, b := range [][]byte{nil, object, {0xfa}, {0xfa, 0xff, 0xff, 0xff, 0x0f}, {0xfa, 0xff, 0xff, 0xff, 0x0f, 9}, {0xfa, 0x01, 0x00}} {
+		if got, version := frame.CutVersion(b); version != "" || !bytes.Equal(got, b) {
+			t.Errorf("%x is taken for version %q, %x", b, version, got)
+		}
+	}
 }

@@ -16,7 +16,7 @@ func (r *resource) authorize(ctx context.Context, a authz.Attributes) error {
 	if !ok || who.Name == "" {
 		return apierror.Unauthenticated("the caller proved no identity")
 	}
-	a.Identity, a.Kind = who, r.kind
+	a.Identity, a.Kind = who, r.kind.Stored()
 	return r.cfg.Authorizer.Authorize(ctx, a)
 }
 

@@ -44,7 +44,7 @@ func (r *resource) apply(ctx context.Context, req *metav1.ApplyRequest) (res *re
 	if current, err := r.reapplied(ctx, req, digest); err != nil {
 		return nil, err
 	} else if current != nil {
-		return resultOf(current), nil
+		return r.shown(resultOf(current), nil)
 	}
 	declared, err := r.declared(req)
 	if err != nil {
@@ -53,17 +53,17 @@ func (r *resource) apply(ctx context.Context, req *metav1.ApplyRequest) (res *re
 	for range maxRounds {
 		res, err = r.applyOver(ctx, req, declared, digest, dry)
 		if !r.isMissing(err, req) {
-			return res, err
+			return r.shown(res, err)
 		}
 		if m := declared.Object.GetMetadata(); m.GetUid() != "" || m.GetResourceVersion() != "" {
 			return nil, err // a certain object was meant
 		}
 		res, err = r.applyNew(ctx, req, declared)
 		if !apierror.IsAlreadyExists(err) {
-			return res, err
+			return r.shown(res, err)
 		}
 	}
-	return res, err
+	return r.shown(res, err)
 }
 
 // isMissing says whether an error is that the very object is not there.
@@ -77,15 +77,22 @@ func (r *resource) applyOver(ctx context.Context, req *metav1.ApplyRequest, decl
 	var merged kind.Object
 	var was int64
 	rests := false // on other objects
-	res, err := r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
-		o, entries, err := r.merged(current.Object, declared, req)
+	res, err := r.hub.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
+		seen, err := r.view(current.Object)
 		if err != nil {
+			return outcome{}, err
+		}
+		o, entries, err := r.merged(seen, declared, req)
+		if err != nil {
+			return outcome{}, err
+		}
+		if o, err = r.taken(o); err != nil {
 			return outcome{}, err
 		}
 		want := declared.Object.GetMetadata()
 		m := kind.Metadata(o)
 		m.Uid, m.ResourceVersion = want.GetUid(), want.GetResourceVersion()
-		out, err := r.replace(ctx, o, current, "", dry)
+		out, err := r.hub.replace(ctx, o, current, "", dry)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -96,7 +103,7 @@ func (r *resource) applyOver(ctx context.Context, req *metav1.ApplyRequest, decl
 	if err != nil || merged == nil {
 		return res, err
 	}
-	told := r.strategy.Warnings(merged)
+	told := r.hub.strategy.Warnings(merged)
 	tell(ctx, told)
 	if res.revision == was && !rests {
 		r.reapplies.put(digest, reapply{revision: was, warnings: told})
@@ -110,13 +117,16 @@ func (r *resource) applyNew(ctx context.Context, req *metav1.ApplyRequest, decla
 	if err != nil {
 		return nil, err
 	}
+	if o, err = r.taken(o); err != nil {
+		return nil, err
+	}
 	m := kind.Metadata(o)
 	m.Namespace, m.Name, m.ManagedFields = req.GetNamespace(), req.GetName(), entries
-	return r.create(ctx, o, &metav1.CreateOptions{DryRun: req.GetOptions().GetDryRun()})
+	return r.hub.create(ctx, o, &metav1.CreateOptions{DryRun: req.GetOptions().GetDryRun()})
 }
 
 func (r *resource) merged(live kind.Object, declared *manifest.Document, req *metav1.ApplyRequest) (kind.Object, []*metav1.ManagedFieldsEntry, error) {
-	o, entries, err := r.managed().Apply(
+	o, entries, err := r.managed(r.kind).Apply(
 		live, declared.JSON, req.GetOptions().GetFieldManager(), req.GetOptions().GetForce(), timestamp(r.cfg.Now()))
 	var conflicts managed.Conflicts
 	switch {
@@ -190,7 +200,17 @@ func (r *resource) tracked(ctx context.Context, out outcome, old kind.Object, ma
 	if manager == "" {
 		manager = caller(ctx).Name
 	}
-	entries, err := r.managed().Update(old, out.object, manager, subresource, timestamp(r.cfg.Now()))
+	// The record names fields as the version has them that the writer used.
+	by := r.version(ctx)
+	before, err := by.view(old)
+	if err != nil {
+		return out, err
+	}
+	after, err := by.view(out.object)
+	if err != nil {
+		return out, err
+	}
+	entries, err := by.managed(by.kind).Update(before, after, manager, subresource, timestamp(r.cfg.Now()))
 	if err != nil {
 		return out, apierror.Internal(err)
 	}

@@ -165,7 +165,7 @@ func (r *resource) tryBinding(b *binding) error {
 	if err != nil {
 		return err
 	}
-	b.value, b.mark = marked(value)
+	b.value, b.mark = r.marked(value)
 	return nil
 }
 

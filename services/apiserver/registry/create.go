@@ -22,6 +22,12 @@ const maxRounds = 32
 
 // create stores a new object. It owns the object.
 func (r *resource) create(ctx context.Context, o kind.Object, opts *metav1.CreateOptions) (res *result, err error) {
+	if r.hub != r {
+		if o, err = r.taken(o); err != nil {
+			return nil, err
+		}
+		return r.shown(r.hub.create(r.as(ctx), o, opts))
+	}
 	m := kind.Metadata(o)
 	start, dry := time.Now(), false
 	defer func() { r.record(ctx, start, "create", "", m.GetNamespace(), m.GetName(), dry, res, err) }()
@@ -120,7 +126,7 @@ func (r *resource) insert(ctx context.Context, o kind.Object, guards []admission
 		}
 		return &result{object: o, raw: value}, false, err
 	}
-	stored, mark := marked(value)
+	stored, mark := r.marked(value)
 	op, err := r.put(ctx, key, stored)
 	if err != nil {
 		return nil, false, err

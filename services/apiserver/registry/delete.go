@@ -40,6 +40,7 @@ func (r *resource) deleted(name string, res *result) *metav1.Status {
 
 // remove is delete, with what the object was last.
 func (r *resource) remove(ctx context.Context, req *metav1.DeleteRequest) (res *result, err error) {
+	r = r.hub
 	start, dry := time.Now(), false
 	defer func() {
 		r.record(ctx, start, "delete", "", req.GetNamespace(), req.GetName(), dry, res, err)

@@ -21,6 +21,7 @@ const removers = 8
 // comes. Each goes as delete takes it: an object that has to wait is marked. One that cannot be removed does not
 // keep the others; the first such error is the answer, with the number of those that stay.
 func (r *resource) deleteCollection(ctx context.Context, req *metav1.DeleteCollectionRequest) (st *metav1.Status, err error) {
+	r = r.hub
 	start, dry := time.Now(), false
 	defer func() {
 		r.record(ctx, start, "deletecollection", "", req.GetNamespace(), "", dry, nil, err)

@@ -67,7 +67,7 @@ func (r *resource) list(ctx context.Context, req *metav1.ListRequest) (*listing,
 	if err != nil {
 		return nil, err
 	}
-	return listingOf(p), nil
+	return r.listingOf(p)
 }
 
 // find reads a part of a collection as list options say it, and says what the part is.
@@ -172,7 +172,7 @@ func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from str
 			return watchcache.Page{}, storeError(err)
 		}
 		for i, kv := range resp.GetKvs() {
-			e, err := watchcache.NewEntry(r.kind, kv)
+			e, err := r.cache.NewEntry(kv)
 			if err != nil {
 				r.log.Error("undecodable object in the store", "key", string(kv.GetKey()), "error", err)
 				continue
@@ -196,12 +196,16 @@ func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from str
 	}
 }
 
-func listingOf(p watchcache.Page) *listing {
+func (r *resource) listingOf(p watchcache.Page) (*listing, error) {
 	l := &listing{meta: listMeta(p), items: make([][]byte, len(p.Entries))}
 	for i, e := range p.Entries {
-		l.items[i] = e.Raw()
+		raw, err := r.raw(e)
+		if err != nil {
+			return nil, err
+		}
+		l.items[i] = raw
 	}
-	return l
+	return l, nil
 }
 
 func listMeta(p watchcache.Page) *metav1.ListMeta {

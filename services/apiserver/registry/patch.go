@@ -52,7 +52,11 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 	strict := req.GetOptions().GetFieldValidation() == "Strict"
 	var patched kind.Object
 	decide := func(current *watchcache.Entry) (outcome, error) {
-		before, err := manifest.ToJSON(current.Object)
+		seen, err := r.view(current.Object)
+		if err != nil {
+			return outcome{}, err
+		}
+		before, err := manifest.ToJSON(seen)
 		if err != nil {
 			return outcome{}, apierror.Internal(err)
 		}
@@ -66,27 +70,31 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 		if m := kind.Metadata(patched); m.Name != req.GetName() || m.Namespace != req.GetNamespace() {
 			return outcome{}, apierror.BadRequest("a patch cannot change the name or namespace of an object")
 		}
-		out, err := r.replace(ctx, patched, current, req.GetSubresource(), dry)
+		next, err := r.taken(patched)
 		if err != nil {
 			return outcome{}, err
 		}
-		return r.tracked(ctx, out, current.Object, req.GetOptions().GetFieldManager(), req.GetSubresource())
+		out, err := r.hub.replace(ctx, next, current, req.GetSubresource(), dry)
+		if err != nil {
+			return outcome{}, err
+		}
+		return r.hub.tracked(r.as(ctx), out, current.Object, req.GetOptions().GetFieldManager(), req.GetSubresource())
 	}
 	switch req.GetSubresource() {
 	case "", statusSubresource:
 	case scaleSubresource:
-		decide = r.scalePatch(ctx, apply, req.GetOptions().GetFieldManager(), dry)
+		decide = r.hub.scalePatch(ctx, apply, req.GetOptions().GetFieldManager(), dry)
 	default:
 		if _, ok := r.strategy.Subresources[req.GetSubresource()]; ok {
 			break
 		}
 		return nil, apierror.BadRequest(fmt.Sprintf("%s have no sub-resource %q that can be patched", r.kind, req.GetSubresource()))
 	}
-	res, err = r.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, decide)
+	res, err = r.hub.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, decide)
 	if err == nil && req.GetSubresource() == "" {
 		r.warn(ctx, patched)
 	}
-	return res, err
+	return r.shown(res, err)
 }
 
 func (r *resource) patcherFor(req *metav1.PatchRequest) (patcher, error) {

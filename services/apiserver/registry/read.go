@@ -24,7 +24,7 @@ func (r *resource) get(ctx context.Context, req *metav1.GetRequest, subresource 
 	if err != nil {
 		return nil, err
 	}
-	return resultOf(e), nil
+	return r.shown(resultOf(e), nil)
 }
 
 // read finds one object: linearizably with an empty version, as the cache has it with "0", and otherwise at

@@ -18,6 +18,7 @@ import (
 	"kaji.dev/kaji/raftstore"
 	"kaji.dev/kaji/services/apiserver/admission"
 	"kaji.dev/kaji/services/apiserver/authz"
+	"kaji.dev/kaji/services/apiserver/frame"
 	"kaji.dev/kaji/services/apiserver/requests"
 	"kaji.dev/kaji/services/apiserver/strategy"
 	"kaji.dev/kaji/services/apiserver/watchcache"
@@ -35,6 +36,8 @@ type Config struct {
 	Authorizer authz.Authorizer
 	// Admission sees every write after the authorizer.
 	Admission admission.Chain
+	// Conversions are those of kinds with several versions, beside the ones that package strategy has.
+	Conversions strategy.Conversions
 	// Streams handles the streaming methods that belong to no verb, by full method name.
 	Streams map[string]grpc.StreamHandler
 	// Stopping ends watches when it is closed, so that clients go elsewhere before the server is gone.
@@ -57,6 +60,7 @@ type Registry struct {
 	audit     hclog.Logger
 	validator protovalidate.Validator
 	expiry    *expiry
+	converter strategy.Conversions
 	resources map[protoreflect.FullName]*resource
 	order     []*resource
 }
@@ -79,9 +83,13 @@ func New(cfg Config, log hclog.Logger) (*Registry, error) {
 	r := &Registry{
 		cfg: cfg, log: log, audit: log.Named("audit"), validator: validator,
 		expiry:    &expiry{store: cfg.Store, ttl: cfg.EventTTL, now: cfg.Now},
+		converter: strategy.NewConversions(cfg.Conversions),
 		resources: map[protoreflect.FullName]*resource{},
 	}
 	for _, k := range cfg.Kinds {
+		if err := r.converter.Check(k); err != nil {
+			return nil, err
+		}
 		if err := checkShape(k); err != nil {
 			return nil, err
 		}
@@ -90,8 +98,13 @@ func New(cfg Config, log hclog.Logger) (*Registry, error) {
 			return nil, fmt.Errorf("kind %s has no cache", k)
 		}
 		res := newResource(r, k, cache)
-		r.resources[k.Message] = res
-		r.order = append(r.order, res)
+		for _, v := range res.versions() {
+			if err := checkShape(v.kind); err != nil {
+				return nil, err
+			}
+			r.resources[v.kind.Message] = v
+			r.order = append(r.order, v)
+		}
 	}
 	return r, nil
 }
@@ -134,13 +147,15 @@ func (r *Registry) Read(ctx context.Context, k *kind.Kind, namespace, name strin
 type resource struct {
 	*Registry
 	kind      *kind.Kind
+	hub       *resource // the version of the kind that is stored, mostly itself
+	tag       []byte    // what stored bytes begin with; empty when they name no version
 	cache     *watchcache.Cache
 	strategy  strategy.Strategy
 	lifecycle lifecycle
 	typeURL   string
-	status    protoreflect.FieldDescriptor // nil when the kind has none
-	ruled     bool                         // the proto file has rules for objects of the kind
-	managed   func() *managed.Schema       // made when it is needed first
+	status    protoreflect.FieldDescriptor     // nil when the kind has none
+	ruled     bool                             // the proto file has rules for objects of the kind
+	managed   func(*kind.Kind) *managed.Schema // of a version; made when it is needed first
 	reapplies reapplies
 }
 
@@ -148,7 +163,12 @@ func newResource(r *Registry, k *kind.Kind, cache *watchcache.Cache) *resource {
 	res := &resource{
 		Registry: r, kind: k, cache: cache, strategy: strategy.For(k), lifecycle: lifecycleOf(k),
 		typeURL: typeURL(k), ruled: requests.HasRules(k.New().ProtoReflect().Descriptor()),
-		managed: sync.OnceValue(func() *managed.Schema { return managed.NewSchema(k) }),
+	}
+	res.hub = res
+	schemas := sync.OnceValue(func() map[*kind.Kind]*managed.Schema { return managed.NewSchemas(k.Versions(), r.converter.To) })
+	res.managed = func(v *kind.Kind) *managed.Schema { return schemas()[v] }
+	if k.Options.GetUntaggedVersion() != "" {
+		res.tag = frame.AppendVersion(nil, k.Version)
 	}
 	if k.Options.GetHasStatus() {
 		res.status = k.New().ProtoReflect().Descriptor().Fields().ByName("status")

@@ -66,7 +66,7 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 			kind.Metadata(want.object).ResourceVersion = current.Object.GetMetadata().GetResourceVersion()
 			return r.unwritten(want.object)
 		}
-		stored, mark := marked(value)
+		stored, mark := r.marked(value)
 		op := remove(key)
 		if !want.remove {
 			if op, err = r.put(ctx, key, stored); err != nil {
@@ -126,6 +126,9 @@ func (r *resource) rewritten(ctx context.Context, key string, base int64, mark u
 
 // same says whether writing the object would change nothing.
 func same(current *watchcache.Entry, o kind.Object, value []byte) bool {
+	if current.Outdated {
+		return false // it is written anew as the version that is stored now
+	}
 	if bytes.Equal(current.Canonical(), value) {
 		return true
 	}

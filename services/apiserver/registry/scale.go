@@ -88,6 +88,7 @@ func (r *resource) scaled(old kind.Object, s *autoscalingv1.Scale) (kind.Object,
 }
 
 func (r *resource) getScale(ctx context.Context, req *metav1.GetRequest) (*autoscalingv1.Scale, error) {
+	r = r.hub
 	res, err := r.get(ctx, req, scaleSubresource)
 	if err != nil {
 		return nil, err
@@ -96,6 +97,7 @@ func (r *resource) getScale(ctx context.Context, req *metav1.GetRequest) (*autos
 }
 
 func (r *resource) updateScale(ctx context.Context, s *autoscalingv1.Scale, opts *metav1.UpdateOptions) (out *autoscalingv1.Scale, err error) {
+	r = r.hub
 	start, dry := time.Now(), false
 	m := s.GetMetadata()
 	var res *result

@@ -76,7 +76,7 @@ func (r *resource) fetch(ctx context.Context, key string) (*watchcache.Entry, er
 	if len(resp.GetKvs()) == 0 {
 		return nil, nil
 	}
-	return watchcache.NewEntry(r.kind, resp.GetKvs()[0])
+	return r.cache.NewEntry(resp.GetKvs()[0])
 }
 
 // sendTries is how often a transaction of unknown outcome is sent again, sendPause the first pause before that.
@@ -110,10 +110,10 @@ func (r *Registry) txn(ctx context.Context, req *storev1.TxnRequest) (resp *stor
 }
 
 // marked is a value with a mark of its own, by which the write can be found should its outcome be unknown.
-func marked(value []byte) ([]byte, uint64) {
+func (r *resource) marked(value []byte) ([]byte, uint64) {
 	mark := rand.Uint64() | 1 // never 0
-	out := make([]byte, len(value), len(value)+frame.MarkSize)
-	copy(out, value)
+	out := make([]byte, 0, len(r.tag)+len(value)+frame.MarkSize)
+	out = append(append(out, r.tag...), value...)
 	return frame.AppendMark(out, mark), mark
 }
 
@@ -153,7 +153,7 @@ func (r *resource) found(res *storev1.OpResult) (*watchcache.Entry, error) {
 	if len(kvs) == 0 {
 		return nil, nil
 	}
-	return watchcache.NewEntry(r.kind, kvs[0])
+	return r.cache.NewEntry(kvs[0])
 }
 
 // storeError says in the API's words what the store said. Errors of contexts and of the API stay what they are.

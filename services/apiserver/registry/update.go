@@ -17,6 +17,12 @@ const statusSubresource = "status"
 
 // update replaces an object, or the part of one that the sub-resource stands for. It owns the object.
 func (r *resource) update(ctx context.Context, o kind.Object, subresource string, opts *metav1.UpdateOptions) (res *result, err error) {
+	if r.hub != r {
+		if o, err = r.taken(o); err != nil {
+			return nil, err
+		}
+		return r.shown(r.hub.update(r.as(ctx), o, subresource, opts))
+	}
 	m := kind.Metadata(o)
 	start, dry := time.Now(), false
 	defer func() {

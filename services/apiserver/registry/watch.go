@@ -66,7 +66,7 @@ func (r *resource) watch(ctx context.Context, req *metav1.WatchRequest, typeURL 
 	}
 	if initial != nil {
 		for _, c := range watchcache.Initial(*initial) {
-			if err := to.SendMsg(c.Frame(typeURL)); err != nil {
+			if err := w.send(c); err != nil {
 				return err
 			}
 		}
@@ -146,7 +146,7 @@ func (w *watchStream) run(ctx context.Context, timeoutSeconds int64) error {
 			return w.ended(ctx, err)
 		}
 		for _, c := range changes {
-			if err := w.to.SendMsg(c.Frame(w.typeURL)); err != nil {
+			if err := w.send(c); err != nil {
 				return err
 			}
 		}
@@ -156,6 +156,18 @@ func (w *watchStream) run(ctx context.Context, timeoutSeconds int64) error {
 			}
 		}
 	}
+}
+
+// send tells the client of a change.
+func (w *watchStream) send(c watchcache.Change) error {
+	if w.r.hub == w.r {
+		return w.to.SendMsg(c.Frame(w.typeURL))
+	}
+	raw, err := w.r.raw(c.Entry)
+	if err != nil {
+		return err
+	}
+	return w.to.SendMsg(frame.Event(c.Type, w.typeURL, raw))
 }
 
 // errTimeout is the cause of an end that the client asked for.

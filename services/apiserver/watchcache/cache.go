@@ -61,7 +61,7 @@ func (c *Cache) replace(kvs []*storev1.KeyValue, revision int64) {
 // decode is nil for bytes that are no object of the kind. They are reported and left alone: that one object
 // is invisible, and everything else is served.
 func (c *Cache) decode(kv *storev1.KeyValue) *Entry {
-	e, err := NewEntry(c.kind, kv)
+	e, err := c.NewEntry(kv)
 	if err != nil {
 		c.log.Error("undecodable object in the store", "key", string(kv.GetKey()), "revision", kv.GetModRevision(), "error", err)
 		return nil

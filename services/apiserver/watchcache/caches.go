@@ -27,6 +27,8 @@ type Config struct {
 	// Lookback is how many revisions of history are read at the start, so that watches can be resumed across
 	// a restart of the server; 4,096.
 	Lookback int64
+	// Convert is needed for kinds with several versions.
+	Convert Converter
 }
 
 func (c *Config) setDefaults() {

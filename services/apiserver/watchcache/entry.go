@@ -22,6 +22,9 @@ type Entry struct {
 	// Mark is that of the write, by which whoever wrote it knows it again; 0 when it has none.
 	Mark uint64
 
+	// Outdated says that the store has the object in another version of its kind.
+	Outdated bool
+
 	raw       []byte
 	canonical int
 }
@@ -33,8 +36,11 @@ func (e *Entry) Raw() []byte { return e.raw }
 func (e *Entry) Canonical() []byte { return e.raw[:e.canonical:e.canonical] }
 
 // NewEntry decodes what the store has under a key.
-func NewEntry(k *kind.Kind, kv *storev1.KeyValue) (*Entry, error) {
-	return MakeEntry(k, string(kv.GetKey()), kv.GetValue(), kv.GetModRevision())
+func (c *Cache) NewEntry(kv *storev1.KeyValue) (*Entry, error) {
+	if len(c.kind.Versions()) > 1 {
+		return c.versioned(kv)
+	}
+	return MakeEntry(c.kind, string(kv.GetKey()), kv.GetValue(), kv.GetModRevision())
 }
 
 // MakeEntry decodes an object written at a revision.

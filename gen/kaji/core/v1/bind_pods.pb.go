@@ -26,7 +26,9 @@ const (
 type BindPodsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bindings; each is taken or refused for itself.
-	Bindings      []*PodBinding `protobuf:"bytes,1,rep,name=bindings,proto3" json:"bindings,omitempty"`
+	Bindings []*PodBinding `protobuf:"bytes,1,rep,name=bindings,proto3" json:"bindings,omitempty"`
+	// All to say what would become of each binding and bind nothing; empty to bind.
+	DryRun        []string `protobuf:"bytes,2,rep,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -64,6 +66,13 @@ func (*BindPodsRequest) Descriptor() ([]byte, []int) {
 func (x *BindPodsRequest) GetBindings() []*PodBinding {
 	if x != nil {
 		return x.Bindings
+	}
+	return nil
+}
+
+func (x *BindPodsRequest) GetDryRun() []string {
+	if x != nil {
+		return x.DryRun
 	}
 	return nil
 }
@@ -265,9 +274,10 @@ var File_kaji_core_v1_bind_pods_proto protoreflect.FileDescriptor
 
 const file_kaji_core_v1_bind_pods_proto_rawDesc = "" +
 	"\n" +
-	"\x1ckaji/core/v1/bind_pods.proto\x12\fkaji.core.v1\x1a\x1bbuf/validate/validate.proto\"T\n" +
+	"\x1ckaji/core/v1/bind_pods.proto\x12\fkaji.core.v1\x1a\x1bbuf/validate/validate.proto\"m\n" +
 	"\x0fBindPodsRequest\x12A\n" +
-	"\bbindings\x18\x01 \x03(\v2\x18.kaji.core.v1.PodBindingB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bbindings\"m\n" +
+	"\bbindings\x18\x01 \x03(\v2\x18.kaji.core.v1.PodBindingB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bbindings\x12\x17\n" +
+	"\adry_run\x18\x02 \x03(\tR\x06dryRun\"m\n" +
 	"\n" +
 	"PodBinding\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +

@@ -357,8 +357,13 @@ type ResourceOptions struct {
 	Columns []*PrintColumn `protobuf:"bytes,10,rep,name=columns,proto3" json:"columns,omitempty"`
 	// JSON paths that field selectors may name, e.g. "spec.nodeName".
 	SelectableFields []string `protobuf:"bytes,11,rep,name=selectable_fields,json=selectableFields,proto3" json:"selectable_fields,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Full name of the message as which objects are stored, when this is another version of the same kind: kaji.autoscaling.v2.X.
+	// Empty for the version that is stored.
+	StoredAs string `protobuf:"bytes,12,opt,name=stored_as,json=storedAs,proto3" json:"stored_as,omitempty"`
+	// Version, e.g. "v1", of the objects in the store that name none, when it is not this one: the version that was stored before.
+	UntaggedVersion string `protobuf:"bytes,13,opt,name=untagged_version,json=untaggedVersion,proto3" json:"untagged_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ResourceOptions) Reset() {
@@ -466,6 +471,20 @@ func (x *ResourceOptions) GetSelectableFields() []string {
 		return x.SelectableFields
 	}
 	return nil
+}
+
+func (x *ResourceOptions) GetStoredAs() string {
+	if x != nil {
+		return x.StoredAs
+	}
+	return ""
+}
+
+func (x *ResourceOptions) GetUntaggedVersion() string {
+	if x != nil {
+		return x.UntaggedVersion
+	}
+	return ""
 }
 
 // PrintColumn is one column of a table of objects.
@@ -761,7 +780,7 @@ var File_kaji_meta_v1_options_proto protoreflect.FileDescriptor
 
 const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x1akaji/meta/v1/options.proto\x12\fkaji.meta.v1\x1a google/protobuf/descriptor.proto\"\xf9\x02\n" +
+	"\x1akaji/meta/v1/options.proto\x12\fkaji.meta.v1\x1a google/protobuf/descriptor.proto\"\xc1\x03\n" +
 	"\x0fResourceOptions\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -781,7 +800,9 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\thas_scale\x18\t \x01(\bR\bhasScale\x123\n" +
 	"\acolumns\x18\n" +
 	" \x03(\v2\x19.kaji.meta.v1.PrintColumnR\acolumns\x12+\n" +
-	"\x11selectable_fields\x18\v \x03(\tR\x10selectableFields\"\xa5\x01\n" +
+	"\x11selectable_fields\x18\v \x03(\tR\x10selectableFields\x12\x1b\n" +
+	"\tstored_as\x18\f \x01(\tR\bstoredAs\x12)\n" +
+	"\x10untagged_version\x18\r \x01(\tR\x0funtaggedVersion\"\xa5\x01\n" +
 	"\vPrintColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x122\n" +
