@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,12 +14,13 @@ import (
 
 func newAPIResources(s *session) *cobra.Command {
 	var noHeaders bool
-	var format string
+	var format, group string
+	var namespaced bool
 	c := &cobra.Command{
 		Use:     "api-resources",
 		Short:   "List the kinds that the cluster serves",
 		Long:    "List the kinds that the cluster serves, with their short names; -o wide adds verbs and gRPC services.",
-		Example: "  kaji api-resources -o wide",
+		Example: "  kaji api-resources -o wide\n  kaji api-resources --namespaced=false\n  kaji api-resources --api-group=apps -o name",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format != "" && format != "wide" && format != "name" {
@@ -32,9 +34,19 @@ func newAPIResources(s *session) *cobra.Command {
 			if err != nil {
 				return apierror.FromStatus(err)
 			}
-			return printers.NewTable(s.Out).Write(resourceRows(r.GetKinds(), format, noHeaders)...)
+			kinds := slices.DeleteFunc(r.GetKinds(), func(k *apiv1.KindInfo) bool {
+				of, _, ok := strings.Cut(k.GetOptions().GetApiVersion(), "/")
+				if !ok {
+					of = ""
+				}
+				return c.Flags().Changed("namespaced") && k.GetOptions().GetNamespaced() != namespaced ||
+					c.Flags().Changed("api-group") && of != strings.TrimSuffix(group, "core")
+			})
+			return printers.NewTable(s.Out).Write(resourceRows(kinds, format, noHeaders)...)
 		},
 	}
+	c.Flags().BoolVar(&namespaced, "namespaced", true, "only kinds that live in namespaces, or with =false only those that do not")
+	c.Flags().StringVar(&group, "api-group", "", "only kinds of this group; core is the one without a name")
 	c.Flags().BoolVar(&noHeaders, "no-headers", false, "leave the headings out")
 	c.Flags().StringVarP(&format, "output", "o", "", "form of the output: wide, name")
 	return c

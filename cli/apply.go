@@ -70,7 +70,7 @@ manifests that it selects are applied.`,
 	}
 	a.bindManifests(c, "file, folder or - with manifests")
 	a.dryRun.bind(c)
-	a.output.bind(c, "yaml", "json", "name", "jsonpath=…")
+	a.output.bind(c, objectFormats...)
 	a.bindServerSide(c)
 	a.pruning.bind(c)
 	c.Flags().StringVarP(&a.label, "selector", "l", "", "apply, and prune, only what these labels select")

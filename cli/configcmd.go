@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -30,19 +31,37 @@ func newConfig(s *session) *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(newConfigView(s), newConfigContexts(s), newConfigCurrent(s), newConfigUse(s), newConfigSet(s), newConfigDelete(s), newConfigGrpcurl(s))
+	c.AddCommand(newConfigView(s), newConfigContexts(s), newConfigCurrent(s), newConfigUse(s), newConfigSet(s), newConfigDelete(s), newConfigRename(s),
+		newConfigList(s, "clusters", clusterNames), newConfigSetCluster(s), newConfigDeleteCluster(s),
+		newConfigList(s, "users", userNames), newConfigSetUser(s), newConfigDeleteUser(s), newConfigGrpcurl(s))
 	return c
 }
 
 func newConfigView(s *session) *cobra.Command {
-	var raw bool
+	var raw, minify, flatten bool
+	var format string
 	c := &cobra.Command{
 		Use: "view", Short: "Print the configuration", Args: noArgs,
-		Example: "  kaji config view\n  kaji config view --raw",
-		RunE: func(*cobra.Command, []string) error {
+		Long:    "Print the configuration, without keys and certificates that it holds itself.",
+		Example: "  kaji config view\n  kaji config view --minify\n  kaji config view --minify --flatten --raw > portable",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "" && format != "yaml" && format != "json" {
+				return usage(c, "the output of view is yaml or json, not %q", format)
+			}
 			f, err := config.LoadOrNew(s.configPath)
 			if err != nil {
 				return err
+			}
+			path := f.Path()
+			if minify {
+				if f, err = f.Minify(s.context); err != nil {
+					return err
+				}
+			}
+			if flatten {
+				if err := f.Flatten(); err != nil {
+					return err
+				}
 			}
 			if !raw {
 				for _, c := range f.Clusters {
@@ -52,13 +71,20 @@ func newConfigView(s *session) *cobra.Command {
 					hide(&u.CertData)
 					hide(&u.KeyData)
 					hide(&u.Token)
+					hide(&u.Token)
 				}
 			}
-			fmt.Fprintf(s.Out, "# %s\n", f.Path())
+			if format == "json" {
+				return writeJSON(s.Out, f)
+			}
+			fmt.Fprintf(s.Out, "# %s\n", path)
 			return writeYAML(s.Out, f)
 		},
 	}
-	c.Flags().BoolVar(&raw, "raw", false, "print keys and certificates too")
+	c.Flags().BoolVar(&raw, "raw", false, "print keys, certificates and tokens too")
+	c.Flags().BoolVar(&minify, "minify", false, "only the current context, or that of --context, and what it needs")
+	c.Flags().BoolVar(&flatten, "flatten", false, "put the files that it names into it, so that it can be taken elsewhere")
+	c.Flags().StringVarP(&format, "output", "o", "", "form of the output: yaml, json")
 	return c
 }
 
@@ -75,6 +101,24 @@ func writeYAML(w io.Writer, v any) error {
 		return err
 	}
 	return e.Close()
+}
+
+// writeJSON writes what writeYAML does, as JSON.
+func writeJSON(w io.Writer, v any) error {
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var plain any
+	if err := yaml.Unmarshal(text, &plain); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(plain, "", "    ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, string(b))
+	return err
 }
 
 func newConfigContexts(s *session) *cobra.Command {

@@ -46,7 +46,7 @@ The commands below make one object each without a manifest; --dry-run=client -o 
 	}
 	cr.bindManifests(c, "file, folder or - with manifests")
 	cr.dryRun.bind(c)
-	cr.output.bind(c, "yaml", "json", "name", "jsonpath=…")
+	cr.output.bind(c, objectFormats...)
 	c.AddCommand(newCreateNamespace(s), newCreateDeployment(s), newCreateConfigMap(s), newCreateSecret(s), newCreateServiceAccount(s), newCreateService(s))
 	return c
 }

@@ -43,7 +43,7 @@ func newCreateThen(s *session, c *cobra.Command, build func(c *cobra.Command, m 
 		return then(cr, c, conn, o)
 	}
 	cr.dryRun.bind(c)
-	cr.output.bind(c, "yaml", "json", "name", "jsonpath=…")
+	cr.output.bind(c, objectFormats...)
 	return c
 }
 

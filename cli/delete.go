@@ -27,6 +27,8 @@ type deleteCommand struct {
 	wait           bool
 	timeout        time.Duration
 	format         string
+	// quiet is for deletions that are a part of something else.
+	quiet bool
 }
 
 func newDelete(s *session) *cobra.Command {
@@ -174,6 +176,9 @@ func (d *deleteCommand) remove(ctx context.Context, conn *client.Client, o kind.
 		if err != nil && !apierror.IsNotFound(err) {
 			return err
 		}
+	}
+	if d.quiet {
+		return nil
 	}
 	if d.format == "name" {
 		fmt.Fprintln(d.Out, refer(o))

@@ -49,7 +49,7 @@ func newEvents(s *session) *cobra.Command {
 	c.Flags().BoolVarP(&g.allNamespaces, "all-namespaces", "A", false, "in all namespaces")
 	c.Flags().BoolVarP(&g.watch, "watch", "w", false, "go on showing events until interrupted")
 	c.Flags().BoolVar(&g.noHeaders, "no-headers", false, "leave the headings out")
-	g.output.bind(c, "wide", "yaml", "json", "name", "jsonpath=…")
+	g.output.bind(c, append([]string{"wide"}, objectFormats...)...)
 	return c
 }
 

@@ -41,7 +41,7 @@ of another service. Without --port the ports are those that the containers name.
 	f.StringVar(&e.clusterIP, "cluster-ip", "", "address; None makes the service headless")
 	f.StringSliceVar(&e.selector, "selector", nil, "labels of the pods in place of the object's own: KEY=VALUE")
 	e.dryRun.bind(c)
-	e.output.bind(c, "yaml", "json", "name", "jsonpath=…")
+	e.output.bind(c, objectFormats...)
 	return c
 }
 

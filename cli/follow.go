@@ -52,6 +52,7 @@ func watchFrom(ctx context.Context, conn *client.Client, k *kind.Kind, namespace
 	r := client.ForKind(conn, k)
 	options := proto.CloneOf(o)
 	options.ResourceVersion = revision
+	options.Limit = 0 // of the list
 	options.AllowWatchBookmarks = true
 	for failures := 0; ; {
 		var w *client.Watch[kind.Object]

@@ -27,6 +27,8 @@ type getCommand struct {
 	noHeaders        bool
 	ignoreNotFound   bool
 	sortBy           string
+	watchEvents      bool
+	chunkSize        int64
 }
 
 func newGet(s *session) *cobra.Command {
@@ -47,11 +49,13 @@ func newGet(s *session) *cobra.Command {
 	}
 	g.bindManifests(c, "file, folder or - with the objects to look up")
 	g.bindSelectors(c)
-	g.output.bind(c, "wide", "yaml", "json", "name", "jsonpath=…", "custom-columns=…")
+	g.output.bind(c, append([]string{"wide"}, objectFormats...)...)
 	f := c.Flags()
 	f.BoolVarP(&g.allNamespaces, "all-namespaces", "A", false, "in all namespaces")
 	f.BoolVarP(&g.watch, "watch", "w", false, "go on showing changes until interrupted")
 	f.BoolVar(&g.watchOnly, "watch-only", false, "show changes only, not what there is")
+	f.BoolVar(&g.watchEvents, "output-watch-events", false, "with -w: say of each object whether it was added, modified or deleted")
+	f.Int64Var(&g.chunkSize, "chunk-size", pageSize, "how many objects to read at a time; 0 reads all at once")
 	f.BoolVar(&g.showLabels, "show-labels", false, "add a column of all labels")
 	f.StringSliceVarP(&g.labelColumns, "label-columns", "L", nil, "labels to add a column of each")
 	f.BoolVar(&g.noHeaders, "no-headers", false, "leave the headings out")
@@ -63,6 +67,15 @@ func newGet(s *session) *cobra.Command {
 func (g *getCommand) run(c *cobra.Command, args []string) error {
 	if err := g.check(c); err != nil {
 		return err
+	}
+	switch {
+	case g.chunkSize < 0:
+		return usage(c, "--chunk-size must be 0 or more")
+	case g.watchEvents && !g.watch && !g.watchOnly:
+		return usage(c, "--output-watch-events needs -w or --watch-only")
+	}
+	if g.chunk = g.chunkSize; g.chunk == 0 && c.Flags().Changed("chunk-size") {
+		g.chunk = -1
 	}
 	conn, err := g.connect()
 	if err != nil {
@@ -188,9 +201,15 @@ func (g *getCommand) follow(ctx context.Context, conn *client.Client, t target) 
 	}
 	table := printers.NewTable(g.Out)
 	o := g.tableOptions(k, false)
-	show := func(objects ...kind.Object) error {
+	show := func(e metav1.EventType, objects ...kind.Object) error {
 		if !g.table() {
 			for _, object := range objects {
+				if g.watchEvents {
+					if err := g.writeEvent(eventWord(e), object); err != nil {
+						return err
+					}
+					continue
+				}
 				if g.format == "yaml" {
 					fmt.Fprintln(g.Out, "---")
 				}
@@ -203,11 +222,11 @@ func (g *getCommand) follow(ctx context.Context, conn *client.Client, t target) 
 		var rows [][]string
 		if !g.noHeaders {
 			g.noHeaders = true
-			rows = append(rows, printers.Headings(k, o))
+			rows = append(rows, g.eventCell("EVENT", printers.Headings(k, o)))
 		}
 		o.Now = g.Now()
 		for _, object := range objects {
-			rows = append(rows, printers.Row(k, object, o))
+			rows = append(rows, g.eventCell(eventWord(e), printers.Row(k, object, o)))
 		}
 		return table.Write(rows...)
 	}
@@ -218,6 +237,6 @@ func (g *getCommand) follow(ctx context.Context, conn *client.Client, t target) 
 			hide = false
 			return false, nil
 		}
-		return false, show(items...)
-	}, func(_ metav1.EventType, o kind.Object) (bool, error) { return false, show(o) })
+		return false, show(metav1.EventType_EVENT_TYPE_ADDED, items...)
+	}, func(e metav1.EventType, o kind.Object) (bool, error) { return false, show(e, o) })
 }

@@ -39,6 +39,7 @@ type keyValue struct {
 func newKeyValue(s *session, kv keyValue) *cobra.Command {
 	var sel selection
 	var overwrite, list bool
+	var r report
 	c := &cobra.Command{
 		Use:               kv.verb + " (KIND NAME… | KIND/NAME… | KIND --all) KEY=VALUE… KEY-…",
 		Short:             "Set or remove " + kv.noun + "s",
@@ -46,6 +47,9 @@ func newKeyValue(s *session, kv keyValue) *cobra.Command {
 		Example:           kv.example,
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := r.check(c); err != nil {
+				return err
+			}
 			names, set, remove, err := splitPairs(c, args)
 			if err != nil {
 				return err
@@ -69,24 +73,26 @@ func newKeyValue(s *session, kv keyValue) *cobra.Command {
 			objects, err := sel.resolve(c.Context(), conn, targets)
 			errs := []error{err}
 			for _, o := range objects {
-				errs = append(errs, kv.change(c.Context(), s, conn, o, set, remove, overwrite, list))
+				errs = append(errs, kv.change(c.Context(), s, conn, &r, o, set, remove, overwrite, list))
 			}
-			return errors.Join(errs...)
+			return errors.Join(append(errs, r.end(s.Out))...)
 		},
 	}
 	sel.bindFiles(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
+	r.bind(c)
+	c.Flags().BoolVarP(&sel.allNamespaces, "all-namespaces", "A", false, "in all namespaces, with a selector or --all")
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
 	c.Flags().BoolVar(&overwrite, "overwrite", false, "change "+kv.noun+"s that are set already")
 	c.Flags().BoolVar(&list, "list", false, "print the "+kv.noun+"s")
 	return c
 }
 
-func (kv keyValue) change(ctx context.Context, s *session, conn *client.Client, o kind.Object, set map[string]string, remove []string, overwrite, list bool) error {
+func (kv keyValue) change(ctx context.Context, s *session, conn *client.Client, r *report, o kind.Object, set map[string]string, remove []string, overwrite, list bool) error {
 	m := o.GetMetadata()
 	t := target{kind: kind.Of(o), namespace: m.GetNamespace(), name: m.GetName()}
 	changed := false
-	after, err := update(ctx, conn, t, func(o kind.Object) (bool, error) {
+	after, err := tryUpdate(ctx, conn, t, r.dryRun, func(o kind.Object) (bool, error) {
 		changed = false
 		values := kv.field(kind.Metadata(o))
 		for key, value := range set {
@@ -123,7 +129,7 @@ func (kv keyValue) change(ctx context.Context, s *session, conn *client.Client, 
 	if !changed {
 		done = "not " + kv.past + ": nothing to change"
 	}
-	fmt.Fprintf(s.Out, "%s %s\n", t, done)
+	r.done(s.Out, after, done)
 	return nil
 }
 

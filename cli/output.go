@@ -3,12 +3,11 @@ package cli
 import (
 	"bytes"
 	stdjson "encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +25,12 @@ type output struct {
 	managedFields bool
 	// formats are those that the command offers; one that ends in … takes a text after it.
 	formats []string
+}
+
+// objectFormats are the forms that objects can be written in.
+var objectFormats = []string{
+	"yaml", "json", "name", "jsonpath=…", "jsonpath-as-json=…", "jsonpath-file=…", "custom-columns=…", "custom-columns-file=…",
+	"go-template=…", "go-template-file=…",
 }
 
 func (o *output) bind(c *cobra.Command, formats ...string) {
@@ -53,12 +58,27 @@ func (o *output) check(c *cobra.Command) error {
 	if !slices.Contains(o.formats, o.format) && !slices.Contains(o.formats, word+"=…") {
 		return usage(c, "unknown output %q: it is one of %s", o.format, strings.Join(o.formats, ", "))
 	}
+	if file, ok := strings.CutSuffix(word, "-file"); ok {
+		b, err := os.ReadFile(text)
+		if err != nil {
+			return err
+		}
+		word, text = file, string(b)
+		if word == "custom-columns" {
+			if text, err = columnsOf(text); err != nil {
+				return fmt.Errorf("%s: %w", o.format, err)
+			}
+		}
+		o.format = word + "=" + text
+	}
 	var err error
 	switch word {
-	case "jsonpath":
+	case "jsonpath", "jsonpath-as-json":
 		_, err = parsePath(text)
 	case "custom-columns":
 		_, err = parseColumns(text)
+	case "go-template":
+		_, err = parseTemplate(text)
 	}
 	return err
 }
@@ -112,6 +132,10 @@ func (o *output) write(w io.Writer, objects []kind.Object, list bool) error {
 		return err
 	case strings.HasPrefix(o.format, "jsonpath="):
 		return writePath(w, strings.TrimPrefix(o.format, "jsonpath="), whole)
+	case strings.HasPrefix(o.format, "jsonpath-as-json="):
+		return writePathAsJSON(w, strings.TrimPrefix(o.format, "jsonpath-as-json="), whole)
+	case strings.HasPrefix(o.format, "go-template="):
+		return writeTemplate(w, strings.TrimPrefix(o.format, "go-template="), whole)
 	case strings.HasPrefix(o.format, "custom-columns="):
 		return writeColumns(w, strings.TrimPrefix(o.format, "custom-columns="), texts)
 	}
@@ -210,57 +234,4 @@ func writeColumns(w io.Writer, text string, objects [][]byte) error {
 		rows = append(rows, row)
 	}
 	return printers.NewTable(w).Write(rows...)
-}
-
-// sortBy orders objects by what a path finds in them: numbers by value, everything else as text.
-func sortBy(objects []kind.Object, path string) error {
-	p, err := parsePath(path)
-	if err != nil {
-		return err
-	}
-	type keyed struct {
-		object kind.Object
-		key    any
-	}
-	all := make([]keyed, len(objects))
-	found := false
-	for i, o := range objects {
-		b, err := manifest.ToJSON(o)
-		if err != nil {
-			return err
-		}
-		var v any
-		if err := json.Unmarshal(b, &v); err != nil {
-			return err
-		}
-		all[i].object = o
-		results, err := p.FindResults(v)
-		if err != nil {
-			return err
-		}
-		if len(results) > 0 && len(results[0]) > 0 {
-			all[i].key = results[0][0].Interface()
-			found = true
-		}
-	}
-	if !found && len(objects) > 0 {
-		return errors.New("no object has a value at " + path)
-	}
-	sort.SliceStable(all, func(i, j int) bool { return less(all[i].key, all[j].key) })
-	for i := range all {
-		objects[i] = all[i].object
-	}
-	return nil
-}
-
-func less(a, b any) bool {
-	if a == nil || b == nil {
-		return a == nil && b != nil
-	}
-	if x, ok := a.(int64); ok {
-		if y, ok := b.(int64); ok {
-			return x < y
-		}
-	}
-	return fmt.Sprint(a) < fmt.Sprint(b)
 }

@@ -99,6 +99,6 @@ the server knows them. The patch is JSON or YAML.`,
 	c.Flags().StringVar(&language, "type", "merge", "merge (RFC 7386), json (RFC 6902) or strategic, where the server knows it")
 	c.Flags().StringVar(&subresource, "subresource", "", "part to patch: status")
 	dry.bind(c)
-	o.bind(c, "yaml", "json", "name", "jsonpath=…")
+	o.bind(c, objectFormats...)
 	return c
 }

@@ -13,12 +13,16 @@ import (
 func newScale(s *session) *cobra.Command {
 	var sel selection
 	var replicas, current int32
+	var r report
 	c := &cobra.Command{
 		Use:               "scale (KIND NAME… | KIND/NAME…) --replicas=N",
 		Short:             "Set how many replicas there should be",
 		Example:           "  kaji scale deployment/web --replicas=5\n  kaji scale deploy/web --current-replicas=5 --replicas=3",
 		ValidArgsFunction: s.completeResources("deployments", "replicasets"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := r.check(c); err != nil {
+				return err
+			}
 			if replicas < 0 {
 				return usage(c, "--replicas must be 0 or more")
 			}
@@ -43,21 +47,22 @@ func newScale(s *session) *cobra.Command {
 				for _, o := range objects {
 					m := o.GetMetadata()
 					one := target{kind: t.kind, namespace: m.GetNamespace(), name: m.GetName()}
-					_, err := update(c.Context(), conn, one, func(o kind.Object) (bool, error) {
+					after, err := tryUpdate(c.Context(), conn, one, r.dryRun, func(o kind.Object) (bool, error) {
 						return setReplicas(o, replicas, current)
 					})
 					if err != nil {
 						errs = append(errs, err)
 						continue
 					}
-					fmt.Fprintf(s.Out, "%s scaled\n", one)
+					r.done(s.Out, after, "scaled")
 				}
 			}
-			return errors.Join(errs...)
+			return errors.Join(append(errs, r.end(s.Out))...)
 		},
 	}
 	sel.bindFiles(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
+	r.bind(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
 	c.Flags().Int32Var(&replicas, "replicas", 0, "how many there should be")
 	c.Flags().Int32Var(&current, "current-replicas", -1, "scale only when there should be so many now")

@@ -27,6 +27,8 @@ type selection struct {
 	field         string
 	allNamespaces bool
 	all           bool
+	// chunk is how many objects a list reads at a time; 0 is pageSize, less than 0 all at once.
+	chunk int64
 }
 
 // target is one object, or all of a kind that the selectors match when name is empty.
@@ -205,7 +207,7 @@ func (sel *selection) fromFiles(s *session) ([]target, error) {
 
 // options are the list options of the selectors.
 func (sel *selection) options() *metav1.ListOptions {
-	return &metav1.ListOptions{LabelSelector: sel.label, FieldSelector: sel.field}
+	return &metav1.ListOptions{LabelSelector: sel.label, FieldSelector: sel.field, Limit: sel.chunk}
 }
 
 // get reads one object. An error for one that does not exist names similar ones.
@@ -263,10 +265,19 @@ func (sel *selection) resolve(ctx context.Context, c *client.Client, targets []t
 	return out, errors.Join(errs...)
 }
 
+// pageSize is how many objects are read at a time, as kubectl does.
+const pageSize = 500
+
 // listAll reads a whole collection in pages.
 func listAll(ctx context.Context, c *client.Client, k *kind.Kind, namespace string, o *metav1.ListOptions) (items []kind.Object, revision string, err error) {
 	r := client.ForKind(c, k)
-	page := &metav1.ListOptions{LabelSelector: o.GetLabelSelector(), FieldSelector: o.GetFieldSelector(), Limit: 500}
+	page := &metav1.ListOptions{LabelSelector: o.GetLabelSelector(), FieldSelector: o.GetFieldSelector(), Limit: pageSize}
+	switch limit := o.GetLimit(); {
+	case limit > 0:
+		page.Limit = limit
+	case limit < 0:
+		page.Limit = 0
+	}
 	for {
 		some, meta, err := r.List(ctx, namespace, page)
 		if err != nil {

@@ -28,7 +28,7 @@ func newSet(s *session) *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(newSetImage(s), newSetEnv(s), newSetResources(s))
+	c.AddCommand(newSetImage(s), newSetEnv(s), newSetResources(s), newSetServiceAccount(s), newSetSelector(s))
 	return c
 }
 
@@ -81,6 +81,8 @@ func containers(spec *corev1.PodSpec, name string) ([]*corev1.Container, error) 
 // newSetContainers finishes a command that changes containers by CONTAINER=VALUE pairs.
 func newSetContainers(s *session, c *cobra.Command, done string, change func(c *corev1.Container, name, value string) (bool, error)) *cobra.Command {
 	var sel selection
+	var r report
+	r.bind(c)
 	sel.bindFiles(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
@@ -93,7 +95,7 @@ func newSetContainers(s *session, c *cobra.Command, done string, change func(c *
 		if len(set) == 0 || len(remove) > 0 {
 			return usage(c, "give CONTAINER=VALUE")
 		}
-		return changeContainers(s, c, &sel, names, done, func(spec *corev1.PodSpec) (bool, error) {
+		return changeContainers(s, c, &r, &sel, names, done, func(spec *corev1.PodSpec) (bool, error) {
 			changed := false
 			for name, value := range set {
 				some, err := containers(spec, name)
@@ -115,7 +117,10 @@ func newSetContainers(s *session, c *cobra.Command, done string, change func(c *
 }
 
 // changeContainers changes the pod specs of the objects that names and selectors mean.
-func changeContainers(s *session, c *cobra.Command, sel *selection, names []string, done string, change func(*corev1.PodSpec) (bool, error)) error {
+func changeContainers(s *session, c *cobra.Command, r *report, sel *selection, names []string, done string, change func(*corev1.PodSpec) (bool, error)) error {
+	if err := r.check(c); err != nil {
+		return err
+	}
 	conn, err := s.connect()
 	if err != nil {
 		return err
@@ -136,14 +141,14 @@ func changeContainers(s *session, c *cobra.Command, sel *selection, names []stri
 			errs = append(errs, fmt.Errorf("%s has no containers", refer(o)))
 			continue
 		}
-		errs = append(errs, changeOne(s, c, conn, o, done, change))
+		errs = append(errs, changeOne(s, c, r, conn, o, done, change))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.end(s.Out))...)
 }
 
-func changeOne(s *session, c *cobra.Command, conn *client.Client, o kind.Object, done string, change func(*corev1.PodSpec) (bool, error)) error {
+func changeOne(s *session, c *cobra.Command, r *report, conn *client.Client, o kind.Object, done string, change func(*corev1.PodSpec) (bool, error)) error {
 	changed := false
-	_, err := update(c.Context(), conn, targetOf(o), func(o kind.Object) (bool, error) {
+	after, err := tryUpdate(c.Context(), conn, targetOf(o), r.dryRun, func(o kind.Object) (bool, error) {
 		var err error
 		changed, err = change(podSpec(o))
 		return changed, err
@@ -154,6 +159,6 @@ func changeOne(s *session, c *cobra.Command, conn *client.Client, o kind.Object,
 	if !changed {
 		done = "unchanged"
 	}
-	fmt.Fprintf(s.Out, "%s %s\n", refer(o), done)
+	r.done(s.Out, after, done)
 	return nil
 }

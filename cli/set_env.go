@@ -12,6 +12,7 @@ import (
 
 func newSetEnv(s *session) *cobra.Command {
 	var sel selection
+	var r report
 	var container string
 	var list bool
 	c := &cobra.Command{
@@ -21,6 +22,7 @@ func newSetEnv(s *session) *cobra.Command {
 	}
 	sel.bindFiles(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
+	r.bind(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
 	c.Flags().StringVarP(&container, "containers", "c", "*", "container to change; * is all")
 	c.Flags().BoolVar(&list, "list", false, "print the environment")
@@ -36,7 +38,7 @@ func newSetEnv(s *session) *cobra.Command {
 		if len(set)+len(remove) == 0 {
 			return usage(c, "give NAME=VALUE, or NAME- to remove one")
 		}
-		return changeContainers(s, c, &sel, names, "env updated", func(spec *corev1.PodSpec) (bool, error) {
+		return changeContainers(s, c, &r, &sel, names, "env updated", func(spec *corev1.PodSpec) (bool, error) {
 			some, err := containers(spec, container)
 			if err != nil {
 				return false, err

@@ -13,6 +13,7 @@ import (
 
 func newSetResources(s *session) *cobra.Command {
 	var sel selection
+	var r report
 	var container string
 	var limits, requests []string
 	c := &cobra.Command{
@@ -23,6 +24,7 @@ func newSetResources(s *session) *cobra.Command {
 	}
 	sel.bindFiles(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
+	r.bind(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
 	c.Flags().StringVarP(&container, "containers", "c", "*", "container to change; * is all")
 	c.Flags().StringSliceVar(&limits, "limits", nil, "what they may use, e.g. cpu=1,memory=128Mi")
@@ -40,7 +42,7 @@ func newSetResources(s *session) *cobra.Command {
 		if len(most)+len(least) == 0 {
 			return usage(c, "give --requests or --limits")
 		}
-		return changeContainers(s, c, &sel, args, "resource requirements updated", func(spec *corev1.PodSpec) (bool, error) {
+		return changeContainers(s, c, &r, &sel, args, "resource requirements updated", func(spec *corev1.PodSpec) (bool, error) {
 			some, err := containers(spec, container)
 			if err != nil {
 				return false, err

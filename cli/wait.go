@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -11,22 +12,26 @@ import (
 
 func newWait(s *session) *cobra.Command {
 	var sel selection
-	var condition string
+	var conditions []string
 	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "wait (KIND NAME… | KIND/NAME… | KIND -l SELECTOR | -f FILE) --for=CONDITION",
 		Short: "Wait until something is true of objects",
 		Long: `Wait until something is true of objects: condition=NAME or condition=NAME=STATUS, jsonpath='{.path}' or
-jsonpath='{.path}'=VALUE, create, or delete. The exit status is 1 when the timeout passes.`,
+jsonpath='{.path}'=VALUE, create, or delete. With several --for, all must be true, one after the other. The exit status is 1 when the timeout passes.`,
 		Example: `  kaji wait pod -l app=web --for=condition=Ready --timeout=60s
   kaji wait deployment/web --for=condition=Available
   kaji wait pod/web-1 --for=delete
   kaji wait pod/web-1 --for=jsonpath='{.status.phase}'=Running`,
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := parseWait(c, condition)
-			if err != nil {
-				return err
+			var waiters []*waiter
+			for _, condition := range conditions {
+				w, err := parseWait(c, condition)
+				if err != nil {
+					return err
+				}
+				waiters = append(waiters, w)
 			}
 			conn, err := s.connect()
 			if err != nil {
@@ -41,7 +46,16 @@ jsonpath='{.path}'=VALUE, create, or delete. The exit status is 1 when the timeo
 					return usage(c, "wait for which %s? give names, -l SELECTOR or --all", t.kind.Plural())
 				}
 			}
-			return w.run(c.Context(), s, conn, &sel, targets, timeout)
+			end := time.Now().Add(timeout)
+			var errs []error
+			for _, w := range waiters {
+				left := timeout
+				if timeout > 0 {
+					left = max(time.Until(end), time.Nanosecond) // the time is for all together
+				}
+				errs = append(errs, w.run(c.Context(), s, conn, &sel, targets, left))
+			}
+			return errors.Join(errs...)
 		},
 	}
 	sel.bindFiles(c, "file, folder or - with the objects")
@@ -49,7 +63,7 @@ jsonpath='{.path}'=VALUE, create, or delete. The exit status is 1 when the timeo
 	f := c.Flags()
 	f.BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
 	f.BoolVarP(&sel.allNamespaces, "all-namespaces", "A", false, "in all namespaces, with a selector or --all")
-	f.StringVar(&condition, "for", "", "condition=NAME[=STATUS], jsonpath=PATH[=VALUE], create or delete")
+	f.StringArrayVar(&conditions, "for", nil, "condition=NAME[=STATUS], jsonpath=PATH[=VALUE], create or delete; several times for all of them")
 	f.DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait; 0 looks once, less than 0 waits as long as it takes")
 	_ = c.MarkFlagRequired("for")
 	return c

@@ -187,7 +187,21 @@ func changing(r *rig) {
 	if out := r.kaji("get", "cm", "changed", "-o", "jsonpath={.data.z}"); out != "4" {
 		r.t.Errorf("edit: %s", out)
 	}
-	r.kaji("delete", "deployment/changed", "cm/changed")
+	r.kaji("replace", "--force", "-f", filepath.Join(dir, "c.yaml"))
+	if out := r.kaji("get", "cm", "changed", "-o", "jsonpath={.data}"); out != `{"k":"1","x":"2"}` {
+		r.t.Errorf("replace --force: %s", out)
+	}
+	r.kaji("create", "serviceaccount", "changed")
+	r.kaji("set", "serviceaccount", "deployment/changed", "changed")
+	r.kaji("rollout", "status", "deployment/changed", "--timeout=2m")
+	if out := r.kaji("get", "pods", "-l", "app=changed", "--sort-by=.metadata.creationTimestamp", "-o", `go-template={{range .items}}{{.spec.serviceAccountName}} {{end}}`); !strings.HasSuffix(out, "changed ") {
+		r.t.Errorf("the pods run as %q", out)
+	}
+	r.kaji("create", "service", "clusterip", "changed", "--tcp=80")
+	if out := r.kaji("set", "selector", "service", "changed", "app=other", "-o", "jsonpath={.spec.selector}"); out != `{"app":"other"}` {
+		r.t.Errorf("set selector: %s", out)
+	}
+	r.kaji("delete", "deployment/changed", "cm/changed", "svc/changed", "sa/changed")
 }
 
 func exposing(r *rig) {
@@ -222,6 +236,24 @@ func configuring(r *rig) {
 		r.t.Fatal(err)
 	}
 	r.env = append(slices.Clone(r.env), "KAJI_CONFIG="+mine)
+	if out := r.kaji("config", "get-clusters"); out != context+"\n" {
+		r.t.Errorf("get-clusters: %q", out)
+	}
+	r.kaji("config", "get-users")
+	// What is flattened works elsewhere, under other names.
+	portable := filepath.Join(filepath.Dir(mine), "portable")
+	if err := os.WriteFile(portable, []byte(r.kaji("config", "view", "--minify", "--flatten", "--raw")), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	r.kaji("config", "rename-context", context, "there", "--config="+portable)
+	r.kaji("get", "nodes", "--context=there", "--config="+portable)
+	r.kaji("config", "set-cluster", "again", "--server="+r.cfg.APIServer(), "--certificate-authority="+r.cfg.Files("admin").CA, "--embed-certs")
+	r.kaji("config", "set-credentials", "again", "--client-certificate="+r.cfg.Files("admin").Cert, "--client-key="+r.cfg.Files("admin").Key)
+	r.kaji("config", "set-context", "again", "--cluster=again", "--user=again")
+	r.kaji("get", "nodes", "--context=again")
+	r.kaji("config", "delete-context", "again")
+	r.kaji("config", "delete-cluster", "again")
+	r.kaji("config", "delete-user", "again")
 	r.kaji("config", "set-context", "system", "--cluster="+context, "--user="+context, "--namespace=kube-system")
 	r.kaji("config", "use-context", "system")
 	contains(r.t, "get-contexts", r.kaji("config", "get-contexts"), "*         system")
@@ -238,6 +270,7 @@ func configuring(r *rig) {
 
 func looking(r *rig) {
 	contains(r.t, "explain", r.kaji("explain", "deployment.spec.strategy"), "rollingUpdate")
+	contains(r.t, "api-versions", r.kaji("api-versions"), "v1\n", "apps/v1\n")
 	contains(r.t, "options", r.kaji("options"), "--namespace")
 	contains(r.t, "help", r.kaji("help", "rollout", "undo"), "kaji rollout undo", "--to-revision")
 	dir := filepath.Join(r.t.TempDir(), "man1")
