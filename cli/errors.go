@@ -141,6 +141,8 @@ func nextStep(err error) string {
 	case apierror.ReasonUnavailable:
 		text := e.Error()
 		switch {
+		case strings.Contains(text, "certificate has expired") || strings.Contains(text, "expired certificate"):
+			return "a certificate is past its time, or a clock is wrong; `kaji config view` shows which is used, `kaji up` renews those of this machine's cluster"
 		case strings.Contains(text, "x509") || strings.Contains(text, "certificate") || strings.Contains(text, "tls:"):
 			return "the certificates do not fit this cluster; `kaji config view` shows which are used, `kaji up` writes them anew"
 		case strings.Contains(text, "connection refused") || strings.Contains(text, "no such host") || strings.Contains(text, "dial ") || strings.Contains(text, "connect:"):
@@ -150,7 +152,7 @@ func nextStep(err error) string {
 	case apierror.ReasonUnauthenticated:
 		return "the server does not know you; `kaji config view` shows which certificate is used"
 	case apierror.ReasonForbidden:
-		return "`kaji auth whoami` shows who you are to this cluster"
+		return "`kaji auth whoami` shows who you are to this cluster, `kaji auth can-i --list` what you may do"
 	case apierror.ReasonConflict:
 		return "someone else changed it meanwhile; do it again"
 	case apierror.ReasonAlreadyExists:

@@ -158,7 +158,7 @@ func (g *getCommand) show(targets []target, objects []kind.Object, failed bool) 
 		for _, object := range byKind[k] {
 			rows = append(rows, printers.Row(k, object, o))
 		}
-		if err := printers.NewTable(g.Out).Write(rows...); err != nil {
+		if err := printers.NewTable(g.Out).InColour(g.coloured()).Write(rows...); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func (g *getCommand) follow(ctx context.Context, conn *client.Client, t target) 
 		}
 		options.FieldSelector = strings.Trim(options.GetFieldSelector()+",metadata.name="+t.name, ",")
 	}
-	table := printers.NewTable(g.Out)
+	table := printers.NewTable(g.Out).InColour(g.coloured())
 	o := g.tableOptions(k, false)
 	show := func(e metav1.EventType, objects ...kind.Object) error {
 		if !g.table() {

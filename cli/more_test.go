@@ -140,3 +140,14 @@ func TestConfigEntries(t *testing.T) {
 	s.fails([]string{"needs --server"}, "config", "set-cluster", "new")
 	s.fails([]string{"go together"}, "config", "set-credentials", "ada", "--client-key=k")
 }
+
+func TestColour(t *testing.T) {
+	s := newShell(t, server(t, running).Client())
+	if out := s.ok("get", "pods", "--color=always"); !strings.Contains(out, "\x1b[") {
+		t.Errorf("no colours: %q", out)
+	}
+	if out := s.ok("get", "pods"); strings.Contains(out, "\x1b[") {
+		t.Errorf("colours without a terminal: %q", out)
+	}
+	s.fails([]string{"--color is auto, always or never"}, "get", "pods", "--color=pink")
+}

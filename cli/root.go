@@ -73,8 +73,9 @@ Declare what should run in a manifest, apply it, and look at it:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// Without this cobra takes an unknown command for an argument and says nothing.
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: s.checkColour,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(o.In)
 	root.SetOut(o.Out)

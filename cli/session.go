@@ -16,6 +16,7 @@ type session struct {
 	configPath    string
 	context       string
 	namespaceFlag string
+	colour        string
 
 	client *client.Client
 	// contextNamespace comes with the connection.
@@ -27,6 +28,8 @@ func (s *session) bind(root *cobra.Command) {
 	f.StringVar(&s.configPath, "config", "", "client configuration; $"+config.Env+" or ~/.kaji/config when not given")
 	f.StringVar(&s.context, "context", "", "context of the configuration; its current one when not given")
 	f.StringVarP(&s.namespaceFlag, "namespace", "n", "", "namespace; the context's when not given")
+	f.StringVar(&s.colour, "color", "auto", "colour states in tables: auto, always or never; auto does on a terminal, unless $NO_COLOR is set")
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("namespace", func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		return s.completeNames(c.Context(), "namespaces", word)
 	})

@@ -23,6 +23,13 @@ const (
 type Table struct {
 	out    io.Writer
 	widths []int
+	colour bool
+}
+
+// InColour makes cells that say how things are have the colour of it. It returns the table.
+func (t *Table) InColour(yes bool) *Table {
+	t.colour = yes
+	return t
 }
 
 // NewTable makes a table that writes to out.
@@ -44,9 +51,13 @@ func (t *Table) Write(rows ...[]string) error {
 		for i, cell := range row {
 			// One line per row, whatever a message holds.
 			cell = strings.ReplaceAll(strings.TrimRight(cell, "\n"), "\n", " ")
+			width := utf8.RuneCountInString(cell)
+			if code := Colour(cell); t.colour && code != "" {
+				cell = code + cell + plain
+			}
 			b.WriteString(cell)
 			if i < line {
-				b.WriteString(strings.Repeat(" ", t.widths[i]+gap-utf8.RuneCountInString(cell)))
+				b.WriteString(strings.Repeat(" ", t.widths[i]+gap-width))
 			}
 		}
 		b.WriteByte('\n')

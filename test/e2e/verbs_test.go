@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -270,6 +271,19 @@ func configuring(r *rig) {
 
 func looking(r *rig) {
 	contains(r.t, "explain", r.kaji("explain", "deployment.spec.strategy"), "rollingUpdate")
+	user, program := r.terminal()
+	cmd := r.start(program, "get", "nodes")
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	program.Close()
+	shown, _ := io.ReadAll(user) // it ends with an error when the program has ended
+	if err := cmd.Wait(); err != nil || !strings.Contains(string(shown), "\x1b[32mReady\x1b[0m") {
+		r.t.Errorf("a terminal shows %q: %v", shown, err)
+	}
+	if out := r.kaji("get", "nodes"); strings.Contains(out, "\x1b") {
+		r.t.Errorf("colours without a terminal: %q", out)
+	}
 	contains(r.t, "api-versions", r.kaji("api-versions"), "v1\n", "apps/v1\n")
 	contains(r.t, "options", r.kaji("options"), "--namespace")
 	contains(r.t, "help", r.kaji("help", "rollout", "undo"), "kaji rollout undo", "--to-revision")
