@@ -33,9 +33,12 @@ var objectFormats = []string{
 	"go-template=…", "go-template-file=…",
 }
 
+// objectFormatsHelp is the same in few words.
+const objectFormatsHelp = "yaml, json, name, jsonpath[-file|-as-json]=…, custom-columns[-file]=…, go-template[-file]=…"
+
 func (o *output) bind(c *cobra.Command, formats ...string) {
 	o.formats = formats
-	c.Flags().StringVarP(&o.format, "output", "o", "", "form of the output: "+strings.Join(formats, ", "))
+	c.Flags().StringVarP(&o.format, "output", "o", "", "form of the output: "+strings.ReplaceAll(strings.Join(formats, ", "), strings.Join(objectFormats, ", "), objectFormatsHelp))
 	c.Flags().BoolVar(&o.managedFields, "show-managed-fields", false, "keep metadata.managedFields in yaml and json")
 	_ = c.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var words []string
