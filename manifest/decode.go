@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/similar"
 )
 
@@ -42,6 +43,9 @@ func (d *decoder) message(n *node, m protoreflect.Message, path string, top bool
 	if n.kind != objectNode {
 		d.fail(n, path, "must be an object, not %v", n.kind)
 		return
+	}
+	if !top {
+		d.embedded(n, m, path)
 	}
 	p := planOf(m.Descriptor())
 	for _, f := range p.fields {
@@ -82,6 +86,25 @@ func (d *decoder) message(n *node, m protoreflect.Message, path string, top bool
 		}
 		d.field(member.value, target, f, at)
 	}
+}
+
+// embedded checks what an object inside another says it is, and takes it away: nothing else can stand there. The claims of
+// a StatefulSet say so when they come from Kubernetes.
+func (d *decoder) embedded(n *node, m protoreflect.Message, path string) {
+	k := kind.ByMessage(m.Descriptor().FullName())
+	if k == nil {
+		return
+	}
+	n.fields = slices.DeleteFunc(n.fields, func(f member) bool {
+		want := map[string]string{"apiVersion": k.APIVersion(), "kind": k.Name()}[f.key]
+		if want == "" {
+			return false
+		}
+		if f.value.kind != nullNode && (f.value.kind != textNode || f.value.text != want) {
+			d.fail(f.value, child(path, f.key), "must be %q, not %s", want, f.value.describe())
+		}
+		return true
+	})
 }
 
 // suggestion names the field that was probably meant.

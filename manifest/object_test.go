@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -176,5 +177,21 @@ func TestMessagesThatAreNoResource(t *testing.T) {
 	out := &metav1.Status{}
 	if err := UnmarshalMessage(b, out, true); err != nil || !proto.Equal(in, out) {
 		t.Errorf("came back as %v, %v", out, err)
+	}
+}
+
+// A claim inside a StatefulSet may say what it is, and nothing else.
+func TestObjectsInsideOthers(t *testing.T) {
+	const text = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: a}\nspec:\n  volumeClaimTemplates:\n  - {apiVersion: v1, kind: %s, metadata: {name: data}}\n"
+	docs, err := Decode(strings.NewReader(fmt.Sprintf(text, "PersistentVolumeClaim")), "a.yaml", Options{Strict: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(docs[0].JSON); strings.Count(got, "apiVersion") != 1 || !strings.Contains(got, `[{"metadata":{"name":"data"}}]`) {
+		t.Errorf("as declared: %s", got)
+	}
+	_, err = Decode(strings.NewReader(fmt.Sprintf(text, "Pod")), "a.yaml", Options{Strict: true})
+	if err == nil || !strings.Contains(err.Error(), `spec.volumeClaimTemplates[0].kind: must be "PersistentVolumeClaim"`) {
+		t.Errorf("of another kind: %v", err)
 	}
 }

@@ -108,11 +108,17 @@ func (s *Schema) Update(live, next kind.Object, manager, subresource string, now
 			return nil, err
 		}
 	}
-	record := next.GetMetadata().GetManagedFields()
-	if len(record) == 0 {
-		record = live.GetMetadata().GetManagedFields()
+	before := s.decode(live.GetMetadata().GetManagedFields())
+	if record := next.GetMetadata().GetManagedFields(); len(record) > 0 {
+		// A writer may change the record too. What only went through JSON, where fields have no order, it has not changed.
+		written := s.decode(record)
+		for key, set := range written.managers {
+			if was, ok := before.managers[key]; ok && was.Set().Equals(set.Set()) {
+				written.entries[key] = before.entries[key]
+			}
+		}
+		before = written
 	}
-	before := s.decode(record)
 	who := Manager{Name: manager, Operation: operationUpdate, Subresource: subresource}.key()
 	_, managers, err := s.updater.Update(bodies[0], bodies[1], fieldpath.APIVersion(s.kind.APIVersion()), before.managers.Copy(), who)
 	if err != nil {

@@ -1,6 +1,7 @@
 package managed_test
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -207,5 +208,30 @@ func TestEveryKindHasASchema(t *testing.T) {
 		if err != nil || made.GetMetadata().GetLabels()["x"] != "1" || len(entries) != 1 {
 			t.Errorf("%s: %v, %v, %v", k, made, entries, err)
 		}
+	}
+}
+
+// Through JSON the fields of a record come into another order, which is no change.
+func TestOrderOfTheRecord(t *testing.T) {
+	w := newWorld(t)
+	w.apply("a", `{"spec":{"template":{"spec":{"containers":[{"name":"c","ports":[{"containerPort":10250,"protocol":"TCP"},{"containerPort":6080,"protocol":"TCP"}]}]}}}}`)
+	before := w.fields("a")
+	w.update("b", func(d *appsv1.Deployment) {
+		record := d.Metadata.ManagedFields[0].FieldsV1
+		var tree any
+		if err := json.Unmarshal(record.Raw, &tree); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(raw) == before {
+			t.Fatal("the order is the same")
+		}
+		record.Raw = raw
+	})
+	if got := w.fields("a"); got != before {
+		t.Errorf("got  %s\nwant %s", got, before)
 	}
 }

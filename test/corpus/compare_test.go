@@ -17,13 +17,13 @@ var serverSays = []string{"uid", "resourceVersion", "creationTimestamp", "manage
 
 // alwaysWritten are structs that Kubernetes' JSON has even when they are empty, because Go cannot leave them out; Kaji
 // writes them when they were set.
-var alwaysWritten = []string{"resources", "strategy", "updateStrategy", "status", "spec"}
+var alwaysWritten = []string{"resources", "strategy", "updateStrategy", "status", "spec", "metadata"}
 
 // allocated is what Kubernetes' service storage gives a Service after its strategy: none of it is a default.
 var allocated = []string{"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"}
 
-// lastApplied is the annotation of apply.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+// annotations are those of apply, and of what Kubernetes still knows of a version of DaemonSets that is long gone.
+var annotations = []string{"kubectl.kubernetes.io/last-applied-configuration", "deprecated.daemonset.template.generation"}
 
 func parse(t *testing.T, text []byte) object {
 	t.Helper()
@@ -36,13 +36,16 @@ func parse(t *testing.T, text []byte) object {
 
 // comparable takes away from an object what only a server says. declared is the object as it was written.
 func comparable(o, declared object) object {
+	anonymous(o)
 	tidy(o)
 	if m, ok := o["metadata"].(object); ok {
 		for _, key := range serverSays {
 			delete(m, key)
 		}
 		if a, ok := m["annotations"].(object); ok {
-			delete(a, lastApplied)
+			for _, key := range annotations {
+				delete(a, key)
+			}
 			if len(a) == 0 {
 				delete(m, "annotations")
 			}
@@ -74,6 +77,13 @@ func comparable(o, declared object) object {
 				delete(spec, key)
 			}
 		}
+	case "StatefulSet":
+		// Kubernetes says of claims what they are; from a manifest Kaji takes it and leaves it.
+		claims, _ := spec["volumeClaimTemplates"].([]any)
+		for _, c := range claims {
+			delete(c.(object), "apiVersion")
+			delete(c.(object), "kind")
+		}
 	case "Node":
 		// Structs that Go always writes, with all their fields.
 		if status, ok := o["status"].(object); ok && declared["status"] == nil {
@@ -85,6 +95,31 @@ func comparable(o, declared object) object {
 		}
 	}
 	return o
+}
+
+// anonymous puts one word for the object's uid wherever it stands, as in the labels of a Job's pods.
+func anonymous(o object) {
+	m, _ := o["metadata"].(object)
+	uid, _ := m["uid"].(string)
+	var rename func(v any)
+	rename = func(v any) {
+		switch v := v.(type) {
+		case object:
+			for key, e := range v {
+				if e == uid {
+					v[key] = "its uid"
+				}
+				rename(e)
+			}
+		case []any:
+			for _, e := range v {
+				rename(e)
+			}
+		}
+	}
+	if uid != "" {
+		rename(o)
+	}
 }
 
 // tidy removes what is there only because of how Go writes structs, and the times of conditions.

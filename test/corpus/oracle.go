@@ -77,6 +77,14 @@ func create(ctx context.Context, object []byte, gvk schema.GroupVersionKind, nam
 	if err := rest.BeforeCreate(k.strategy, ctx, o); err != nil {
 		return nil, err
 	}
+	// As it is stored, and read: which fills in defaults once more.
+	stored, err := runtime.Encode(legacyscheme.Codecs.LegacyCodec(gvk.GroupVersion()), o)
+	if err != nil {
+		return nil, err
+	}
+	if o, err = runtime.Decode(legacyscheme.Codecs.UniversalDecoder(), stored); err != nil {
+		return nil, err
+	}
 	return runtime.Encode(legacyscheme.Codecs.LegacyCodec(gvk.GroupVersion()), o)
 }
 

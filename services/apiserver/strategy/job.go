@@ -95,6 +95,7 @@ func prepareJob(j *batchv1.Job) {
 		return
 	}
 	m := j.GetMetadata()
+	asPods := maps.Equal(m.GetLabels(), s.Template.GetMetadata().GetLabels())
 	if s.Template.Metadata == nil {
 		s.Template.Metadata = &metav1.ObjectMeta{}
 	}
@@ -106,8 +107,11 @@ func prepareJob(j *batchv1.Job) {
 	addLabel(&s.Template.Metadata.Labels, oldJobUIDLabel, m.GetUid())
 	addLabel(&s.Template.Metadata.Labels, jobUIDLabel, m.GetUid())
 	addLabel(&s.Selector.MatchLabels, jobUIDLabel, m.GetUid())
-	// The next write would do it otherwise, and change what nobody changed.
-	labelLikePods(j)
+	// What was labelled like its pods stays so. Of a job without labels the next write would do it otherwise, and change
+	// what nobody changed.
+	if asPods {
+		kind.Metadata(j).Labels = maps.Clone(s.Template.Metadata.Labels)
+	}
 }
 
 // addLabel sets a label that is not there. One that the user has set stays, for validation to compare.

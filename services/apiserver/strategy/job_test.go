@@ -29,7 +29,7 @@ func TestJobDefaults(t *testing.T) {
 		s.Suspend == nil || s.GetPodReplacementPolicy() != "TerminatingOrFailed" || s.ManualSelector == nil {
 		t.Errorf("defaults: %v", s)
 	}
-	if j.GetMetadata().GetLabels()["team"] != "a" || len(j.GetMetadata().GetLabels()) != 1 {
+	if got := j.GetMetadata().GetLabels(); got["team"] != "a" || len(got) != 5 || got[jobUIDLabel] != "u1" {
 		t.Errorf("labels of the job: %v", j.GetMetadata().GetLabels())
 	}
 	if got := s.GetSelector().GetMatchLabels(); len(got) != 1 || got[jobUIDLabel] != "u1" {
