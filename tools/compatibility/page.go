@@ -22,7 +22,9 @@ const intro = `<!-- Made by go run ./tools/compatibility. Do not edit: a test co
 
 Kaji's API is Kubernetes' v1.37, kind for kind and field for field: a message here has the same field numbers,
 the same types and the same names in JSON as the Kubernetes type it stands for (` + "`test/equality`" + ` proves it), so a
-manifest that Kubernetes takes is read here without loss. This page says what is *acted on*.
+manifest that Kubernetes takes is read here without loss. ` + "`test/corpus`" + ` applies manifests as people write them and
+compares what is stored, warned of and refused with what Kubernetes' own code makes of them. This page says what is
+*acted on*, and by whom.
 
 - A kind that is not listed does not exist yet: applying it fails, and says so.
 - A kind that nothing acts on yet is stored, checked and served all the same; writing one gives a warning.
@@ -37,10 +39,10 @@ const differences = `## Differences that are no single field
 | Kubernetes | Kaji |
 |---|---|
 | HTTP with JSON, at paths | gRPC: a typed service per kind, and ` + "`kaji.api.v1.ResourceService`" + ` for all. The gateway for kubectl and helm comes later. |
-| Field managers and server-side apply | Not yet. ` + "`kaji apply`" + ` merges three ways on the client. ` + "`metadata.managedFields`" + ` is kept as it was written. |
 | RBAC | System components, nodes (each for its own objects) and administrators for now. |
-| Eviction API, disruption budgets | Not yet. |
 | Eviction under memory or disk pressure | A node under pressure is tainted and gets no new pods; those it runs are left to the kernel. |
+| Quantities of any size | At most 1024 characters, and exponents up to 256: more would only keep a processor busy. |
+| ` + "`ports[].hostIP`" + ` may be any text | It must be an IP address. |
 | Alpha features behind gates | There are no gates. Fields of alpha features are read and checked, and listed below where nothing acts on them. |
 
 `
@@ -49,10 +51,10 @@ const differences = `## Differences that are no single field
 func page() []byte {
 	var b bytes.Buffer
 	b.WriteString(intro)
-	b.WriteString("## Kinds\n\n| kind | apiVersion | verbs | sub-resources | fields not acted on |\n|---|---|---|---|---|\n")
+	b.WriteString("## Kinds\n\n| kind | apiVersion | acted on by | verbs | sub-resources | fields not acted on |\n|---|---|---|---|---|---|\n")
 	for _, k := range kind.All() {
 		verbs, subresources := methods(k)
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", k.Name(), strings.ToLower(k.Name()), k.APIVersion(),
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s | %s |\n", k.Name(), strings.ToLower(k.Name()), k.APIVersion(), actor(k),
 			strings.Join(verbs, ", "), orDash(strings.Join(subresources, ", ")), count(k))
 	}
 	b.WriteString("\n" + differences)

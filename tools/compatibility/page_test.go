@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/services/apiserver/strategy"
 )
 
@@ -26,6 +27,16 @@ func TestPageNamesEveryGap(t *testing.T) {
 	for _, g := range strategy.Unsupported() {
 		if !strings.Contains(text, g.Why) {
 			t.Errorf("%s.%s is not on the page", g.Message, g.Field)
+		}
+	}
+}
+
+// TestActors expects every kind that somebody is said to act on to exist, and not to be said to be idle.
+func TestActors(t *testing.T) {
+	for message := range actors {
+		k := kind.ByMessage(message)
+		if k == nil || idle(k) != nil {
+			t.Errorf("%s is acted on, but is no kind, or idle", message)
 		}
 	}
 }
