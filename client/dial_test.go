@@ -92,7 +92,17 @@ func TestConformanceOverTheNetwork(t *testing.T) {
 	n := newNetwork(t)
 	first, _ := n.listen("127.0.0.1:0")
 	second, _ := n.listen("127.0.0.1:0")
-	conformance.Run(t, n.dial(first, second))
+	compact := func(context.Context) error { n.server.Compact(); return nil }
+	c := n.dial(first, second)
+	t.Run("typed services", func(t *testing.T) {
+		conformance.Run(t, conformance.Typed(c.Conn()), conformance.Options{Compact: compact})
+	})
+	t.Run("ResourceService", func(t *testing.T) {
+		conformance.Run(t, conformance.Generic(c), conformance.Options{Compact: compact})
+	})
+	t.Run("SDK", func(t *testing.T) {
+		conformance.Run(t, conformance.Resources(c), conformance.Options{Compact: compact, Client: c})
+	})
 }
 
 // Calls and an informer go on while the servers are restarted one after the other, and once both at the same time.

@@ -41,7 +41,12 @@ func (r *Resource[T]) Kind() *kind.Kind { return r.kind }
 
 // Get reads one object. The namespace of cluster-wide kinds is empty.
 func (r *Resource[T]) Get(ctx context.Context, namespace, name string) (T, error) {
-	return r.object(ctx, metav1.Verb_VERB_GET, "", &metav1.GetRequest{Namespace: namespace, Name: name})
+	return r.GetWith(ctx, namespace, name, nil)
+}
+
+// GetWith reads one object with options: how fresh the answer must be.
+func (r *Resource[T]) GetWith(ctx context.Context, namespace, name string, options *metav1.GetOptions) (T, error) {
+	return r.object(ctx, metav1.Verb_VERB_GET, "", &metav1.GetRequest{Namespace: namespace, Name: name, Options: options})
 }
 
 // List reads the objects of a namespace, or of all namespaces when it is empty, at one revision (ListMeta.resource_version).
@@ -86,7 +91,12 @@ func (r *Resource[T]) UpdateWith(ctx context.Context, object T, options *metav1.
 
 // UpdateStatus replaces the status of an object and leaves the rest.
 func (r *Resource[T]) UpdateStatus(ctx context.Context, object T) (T, error) {
-	return r.write(ctx, metav1.Verb_VERB_UPDATE, "status", object, nil)
+	return r.UpdateStatusWith(ctx, object, nil)
+}
+
+// UpdateStatusWith updates the status with options: field manager, dry run.
+func (r *Resource[T]) UpdateStatusWith(ctx context.Context, object T, options *metav1.UpdateOptions) (T, error) {
+	return r.write(ctx, metav1.Verb_VERB_UPDATE, "status", object, options)
 }
 
 // Patch changes a part of an object. The patch is JSON in Kubernetes' form of the kind.

@@ -2,9 +2,9 @@ package conformance
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
-	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
@@ -55,15 +55,38 @@ func testApply(t *testing.T, s *suite) {
 	if got := apply("one", "{}"); fmt.Sprint(got.GetData()) != "map[x:3 z:2]" {
 		t.Errorf("after one gave up its fields: %v", got.GetData())
 	}
-	packed, err := apiv1.NewResourceServiceClient(s.client.Conn()).Apply(s.ctx, &apiv1.ResourceServiceApplyRequest{
-		Type:    string(s.maps.Kind().Message),
-		Request: &metav1.ApplyRequest{Namespace: s.namespace, Name: "a", Patch: declare("{z: '2'}"), Options: by("two")},
-	})
-	if err != nil {
-		t.Fatal(err)
+	if got := must(s.maps.Apply(s.ctx, s.namespace, "a", declare("{z: '2'}"), by("two")))(t); fmt.Sprint(got.GetData()) != "map[z:2]" {
+		t.Errorf("after two gave up the other: %v", got.GetData())
 	}
-	got := &corev1.ConfigMap{}
-	if err := packed.UnmarshalTo(got); err != nil || fmt.Sprint(got.GetData()) != "map[z:2]" {
-		t.Errorf("through ResourceService: %v, %v", got.GetData(), err)
+	for what, patch := range map[string]string{
+		"another kind":     "apiVersion: v1\nkind: Secret\n",
+		"another name":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
+		"an unknown field": "apiVersion: v1\nkind: ConfigMap\ndate: {x: '1'}\n",
+		"no YAML":          "{",
+	} {
+		if _, err := s.maps.Apply(s.ctx, s.namespace, "a", []byte(patch), by("one")); apierror.ReasonOf(err) != apierror.ReasonBadRequest && !apierror.IsInvalid(err) {
+			t.Errorf("applying %s: %v", what, err)
+		}
+	}
+}
+
+// What was set by an update is its writer's: whoever applies something else there is told.
+func testApplyOverUpdates(t *testing.T, s *suite) {
+	m := s.newMap("a", nil)
+	m.Data = map[string]string{"x": "1"}
+	created := must(s.maps.CreateWith(s.ctx, m, &metav1.CreateOptions{FieldManager: "creator"}))(t)
+	created.Data["y"] = "1"
+	must(s.maps.UpdateWith(s.ctx, created, &metav1.UpdateOptions{FieldManager: "updater"}))(t)
+	must(s.maps.PatchWith(s.ctx, &metav1.PatchRequest{Namespace: s.namespace, Name: "a", Patch: []byte(`{"data":{"z":"1"}}`), Options: &metav1.PatchOptions{FieldManager: "patcher"}}))(t)
+	for key, manager := range map[string]string{"x": "creator", "y": "updater", "z": "patcher"} {
+		declared := []byte("apiVersion: v1\nkind: ConfigMap\ndata: {" + key + ": '2'}\n")
+		_, err := s.maps.Apply(s.ctx, s.namespace, "a", declared, &metav1.ApplyOptions{FieldManager: "applier"})
+		if !apierror.IsConflict(err) {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		if v := err.(*apierror.Error).Violations; len(v) != 1 || v[0].Field != "data."+key || !strings.Contains(v[0].Description, manager) {
+			t.Errorf("%s, which %s set: %v", key, manager, v)
+		}
 	}
 }

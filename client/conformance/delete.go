@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
@@ -46,24 +48,47 @@ func testFinalizers(t *testing.T, s *suite) {
 	if _, err := s.maps.Get(s.ctx, s.namespace, "a"); !apierror.IsNotFound(err) {
 		t.Errorf("after the last finalizer went: %v", err)
 	}
+}
 
-	s.createMap(t, "b", nil)
-	if err := s.maps.Delete(s.ctx, s.namespace, "b", &metav1.DeleteOptions{PropagationPolicy: proto.String("Foreground")}); err != nil {
-		t.Fatal(err)
-	}
-	// A garbage collector may have finished it already.
-	waiting, err := s.maps.Get(s.ctx, s.namespace, "b")
-	if err == nil && (waiting.GetMetadata().GetDeletionTimestamp() == nil || len(waiting.GetMetadata().GetFinalizers()) != 1 || waiting.GetMetadata().GetFinalizers()[0] != "foregroundDeletion") {
-		t.Errorf("foreground deletion left %v", waiting)
-	} else if err != nil && !apierror.IsNotFound(err) {
-		t.Error(err)
-	}
-	if err == nil {
-		waiting.Metadata.Finalizers = nil
-		if _, err := s.maps.Update(s.ctx, waiting); err != nil && !apierror.IsNotFound(err) && !apierror.IsConflict(err) {
+// A garbage collector may act on what is left at any time.
+func testPropagation(t *testing.T, s *suite) {
+	for policy, finalizer := range map[string]string{"Foreground": "foregroundDeletion", "Orphan": "orphan", "Background": ""} {
+		name := strings.ToLower(policy)
+		s.createMap(t, name, nil)
+		if err := s.maps.Delete(s.ctx, s.namespace, name, &metav1.DeleteOptions{PropagationPolicy: proto.String(policy)}); err != nil {
+			t.Fatal(err)
+		}
+		left, err := s.maps.Get(s.ctx, s.namespace, name)
+		switch {
+		case apierror.IsNotFound(err):
+		case err != nil:
 			t.Error(err)
+		case finalizer == "" || left.GetMetadata().GetDeletionTimestamp() == nil || !slices.Equal(left.GetMetadata().GetFinalizers(), []string{finalizer}):
+			t.Errorf("%s left %v", policy, left)
+		default:
+			left.Metadata.Finalizers = nil
+			if _, err := s.maps.Update(s.ctx, left); err != nil && !apierror.IsNotFound(err) && !apierror.IsConflict(err) {
+				t.Error(err)
+			}
 		}
 	}
+}
+
+func testDeleteInvalid(t *testing.T, s *suite) {
+	s.createMap(t, "a", nil)
+	for what, options := range map[string]*metav1.DeleteOptions{
+		"an unknown policy": {PropagationPolicy: proto.String("Sideways")},
+		"two policies":      {PropagationPolicy: proto.String("Orphan"), OrphanDependents: proto.Bool(true)},
+		"a dry run of some": {DryRun: []string{"Some"}},
+	} {
+		if err := s.maps.Delete(s.ctx, s.namespace, "a", options); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := s.maps.Delete(s.ctx, s.namespace, "a", &metav1.DeleteOptions{DryRun: []string{"All"}}); err != nil {
+		t.Error(err)
+	}
+	must(s.maps.Get(s.ctx, s.namespace, "a"))(t)
 }
 
 func testGracefulDeletion(t *testing.T, s *suite) {
@@ -76,7 +101,7 @@ func testGracefulDeletion(t *testing.T, s *suite) {
 	}
 
 	pod := s.createPod(t, "bound")
-	bound, err := corev1.NewPodServiceClient(s.client.Conn()).BindPods(s.ctx, &corev1.BindPodsRequest{Bindings: []*corev1.PodBinding{
+	bound, err := s.api.BindPods(s.ctx, &corev1.BindPodsRequest{Bindings: []*corev1.PodBinding{
 		{Namespace: s.namespace, Name: "bound", Uid: pod.GetMetadata().GetUid(), NodeName: "nowhere"},
 		{Namespace: s.namespace, Name: "bound", NodeName: "elsewhere"},
 		{Namespace: s.namespace, Name: "absent", NodeName: "nowhere"},

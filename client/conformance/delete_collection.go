@@ -4,12 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
 	"kaji.dev/kaji/apierror"
-	"kaji.dev/kaji/client"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -23,8 +21,7 @@ func testDeleteCollection(t *testing.T, s *suite) {
 	held := s.newMap("held", old)
 	held.Metadata.Finalizers = []string{"kaji.dev/test"}
 	must(s.maps.Create(s.ctx, held))(t)
-	elsewhere := must(client.Of[*corev1.Namespace](s.client).Create(s.ctx, &corev1.Namespace{Metadata: &metav1.ObjectMeta{GenerateName: "conformance-"}}))(t)
-	other := &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Namespace: elsewhere.GetMetadata().GetName(), Name: "a", Labels: old}}
+	other := &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Namespace: s.newNamespace(t), Name: "a", Labels: old}}
 	must(s.maps.Create(s.ctx, other))(t)
 	names := func() []string {
 		t.Helper()
@@ -49,32 +46,25 @@ func testDeleteCollection(t *testing.T, s *suite) {
 	selected := &metav1.ListOptions{LabelSelector: "age=old"}
 
 	uid := &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{Uid: proto.String("x")}}
-	if err := s.maps.DeleteCollection(s.ctx, s.namespace, uid, selected); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
+	if _, err := s.maps.DeleteCollection(s.ctx, s.namespace, uid, selected); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
 		t.Errorf("with a precondition: %v", err)
 	}
-	if err := s.maps.DeleteCollection(s.ctx, s.namespace, nil, &metav1.ListOptions{LabelSelector: "=("}); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
+	if _, err := s.maps.DeleteCollection(s.ctx, s.namespace, nil, &metav1.ListOptions{LabelSelector: "=("}); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
 		t.Errorf("with a selector that is none: %v", err)
 	}
-	if err := s.maps.DeleteCollection(s.ctx, s.namespace, &metav1.DeleteOptions{DryRun: []string{"All"}}, selected); err != nil {
+	if _, err := s.maps.DeleteCollection(s.ctx, s.namespace, &metav1.DeleteOptions{DryRun: []string{"All"}}, selected); err != nil {
 		t.Fatal(err)
 	}
 	remains("a dry run", "a", "b", "c", "d", "held", "young")
 
 	paged := &metav1.ListOptions{LabelSelector: "age=old", Limit: 2}
-	api := apiv1.NewResourceServiceClient(s.client.Conn())
-	st, err := api.DeleteCollection(s.ctx, &apiv1.ResourceServiceDeleteCollectionRequest{
-		Type:    string(s.maps.Kind().Message),
-		Request: &metav1.DeleteCollectionRequest{Namespace: s.namespace, ListOptions: paged},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st.GetStatus() != "Success" || st.GetDetails().GetKind() != "configmaps" || st.GetMetadata().GetContinue() == "" {
+	st := must(s.maps.DeleteCollection(s.ctx, s.namespace, nil, paged))(t)
+	if st != nil && (st.GetStatus() != "Success" || st.GetDetails().GetKind() != "configmaps" || st.GetMetadata().GetContinue() == "") {
 		t.Errorf("the answer to a limited deletion is %v", st)
 	}
 	remains("a limited deletion", "c", "d", "held", "young")
 
-	if err := s.maps.DeleteCollection(s.ctx, s.namespace, nil, selected); err != nil {
+	if _, err := s.maps.DeleteCollection(s.ctx, s.namespace, nil, selected); err != nil {
 		t.Fatal(err)
 	}
 	remains("the deletion", "held", "young")
@@ -84,14 +74,11 @@ func testDeleteCollection(t *testing.T, s *suite) {
 	}
 	waiting.Metadata.Finalizers = nil
 	must(s.maps.Update(s.ctx, waiting))(t)
-	if err := s.maps.DeleteCollection(s.ctx, s.namespace, nil, nil); err != nil {
+	if _, err := s.maps.DeleteCollection(s.ctx, s.namespace, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(names()) != 0 {
 		t.Errorf("after the deletion of all there are %q", names())
 	}
 	must(s.maps.Get(s.ctx, other.GetMetadata().GetNamespace(), "a"))(t)
-	if err := client.Of[*corev1.Namespace](s.client).Delete(s.ctx, "", elsewhere.GetMetadata().GetName(), nil); err != nil {
-		t.Error(err)
-	}
 }

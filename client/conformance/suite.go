@@ -1,8 +1,10 @@
-// Package conformance is what every server of the API must do the same, real or in memory, as tests.
+// Package conformance is what every implementation of the API must do the same, as tests: any server, real or in memory, through
+// any way in.
 //
-// It owns the behaviour that clients build on: names, conflicts, the status sub-resource, finalizers and graceful
-// deletion, selectors, pages, watches. It makes a namespace of its own for each test and needs nothing else in the
-// server. Tests run one after the other; servers may be shared between runs.
+// It owns the behaviour that clients build on, each promise a test of its own name: names, freshness, conflicts, the status
+// sub-resource, patches, applying, finalizers and graceful deletion, selectors, pages, watches and their end. It makes a namespace of
+// its own for each test and needs nothing else in the server. Tests run one after the other; servers may be shared
+// between runs.
 package conformance
 
 import (
@@ -17,59 +19,108 @@ import (
 )
 
 // patience bounds a test: what has not happened by then is taken for not happening.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
-// Run runs the suite against the server that the client speaks to.
-func Run(t *testing.T, c *client.Client) {
-	for name, test := range map[string]func(*testing.T, *suite){
-		"create":            testCreate,
-		"generate name":     testGenerateName,
-		"conflict":          testConflict,
-		"status":            testStatus,
-		"patch":             testPatch,
-		"selectors":         testSelectors,
-		"pages":             testPages,
-		"preconditions":     testPreconditions,
-		"finalizers":        testFinalizers,
-		"delete collection": testDeleteCollection,
-		"apply":             testApply,
-		"graceful deletion": testGracefulDeletion,
-		"watch":             testWatch,
-		"watch resumes":     testWatchResumes,
-		"watch selects":     testWatchSelects,
-		"informer":          testInformer,
-	} {
-		t.Run(name, func(t *testing.T) {
+// Options are what the suite cannot do through the API.
+type Options struct {
+	// Compact makes the server forget everything that was superseded up to now. Connections may break.
+	Compact func(context.Context) error
+	// Client, when set, is the SDK on the same server: what only the SDK has is tested too.
+	Client *client.Client
+}
+
+// Run runs the suite against an implementation.
+func Run(t *testing.T, api API, options Options) {
+	if options.Compact == nil {
+		t.Fatal("conformance: without Compact nothing is known of what expires")
+	}
+	tests := everything()
+	if options.Client != nil {
+		tests = append(tests, ofTheSDK()...)
+	}
+	for _, one := range tests {
+		t.Run(one.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			test(t, newSuite(ctx, t, c))
+			one.run(t, newSuite(ctx, t, api, options))
 		})
 	}
 }
 
-type suite struct {
-	ctx       context.Context
-	client    *client.Client
-	maps      *client.Resource[*corev1.ConfigMap]
-	pods      *client.Resource[*corev1.Pod]
-	namespace string
+type test struct {
+	name string
+	run  func(*testing.T, *suite)
 }
 
-func newSuite(ctx context.Context, t *testing.T, c *client.Client) *suite {
-	namespaces := client.Of[*corev1.Namespace](c)
-	ns, err := namespaces.Create(ctx, &corev1.Namespace{Metadata: &metav1.ObjectMeta{GenerateName: "conformance-"}})
-	if err != nil {
-		t.Fatalf("create a namespace: %v", err)
+func everything() []test {
+	return []test{
+		{"create fills metadata", testCreate},
+		{"create says what is wrong", testCreateInvalid},
+		{"create by generated name", testGenerateName},
+		{"get as fresh as asked", testGetFresh},
+		{"get of another namespace", testNamespaces},
+		{"objects are copies", testImmutability},
+		{"unknown fields are kept", testUnknownFields},
+		{"update and its conflicts", testConflict},
+		{"update by many at once", testCompareAndSwap},
+		{"status is apart", testStatus},
+		{"dry runs store nothing", testDryRun},
+		{"patch by merge", testPatch},
+		{"patch by JSON", testJSONPatch},
+		{"patch by strategic merge", testStrategicPatch},
+		{"patch says what is wrong", testPatchInvalid},
+		{"apply and its conflicts", testApply},
+		{"apply over updates", testApplyOverUpdates},
+		{"list by selectors", testSelectors},
+		{"list in pages", testPages},
+		{"list at a revision", testListAtRevision},
+		{"list says what is wrong", testListInvalid},
+		{"list in expired pages", testPagesExpire},
+		{"delete with preconditions", testPreconditions},
+		{"delete says what is wrong", testDeleteInvalid},
+		{"delete waits for finalizers", testFinalizers},
+		{"delete says what becomes of dependents", testPropagation},
+		{"delete of pods with grace", testGracefulDeletion},
+		{"delete of a collection", testDeleteCollection},
+		{"watch", testWatch},
+		{"watch resumes", testWatchResumes},
+		{"watch selects", testWatchSelects},
+		{"watch with initial events", testInitialEvents},
+		{"watch ends with a bookmark", testBookmark},
+		{"watch from a revision to come", testWatchTooNew},
+		{"watch from a compacted revision", testWatchExpires},
 	}
+}
+
+type suite struct {
+	ctx        context.Context
+	api        API
+	options    Options
+	maps       objects[*corev1.ConfigMap]
+	pods       objects[*corev1.Pod]
+	namespaces objects[*corev1.Namespace]
+	namespace  string
+}
+
+func newSuite(ctx context.Context, t *testing.T, api API, options Options) *suite {
+	s := &suite{
+		ctx: ctx, api: api, options: options,
+		maps: of[*corev1.ConfigMap](api), pods: of[*corev1.Pod](api), namespaces: of[*corev1.Namespace](api),
+	}
+	s.namespace = s.newNamespace(t)
+	return s
+}
+
+// newNamespace makes a namespace that goes when the test ends.
+func (s *suite) newNamespace(t *testing.T) string {
+	t.Helper()
+	ns := must(s.namespaces.Create(s.ctx, &corev1.Namespace{Metadata: &metav1.ObjectMeta{GenerateName: "conformance-"}}))(t)
 	t.Cleanup(func() {
-		if err := namespaces.Delete(context.WithoutCancel(ctx), "", ns.GetMetadata().GetName(), nil); err != nil {
+		if err := s.namespaces.Delete(context.WithoutCancel(s.ctx), "", ns.GetMetadata().GetName(), nil); err != nil {
 			t.Errorf("delete the namespace: %v", err)
 		}
 	})
-	return &suite{
-		ctx: ctx, client: c, namespace: ns.GetMetadata().GetName(),
-		maps: client.Of[*corev1.ConfigMap](c), pods: client.Of[*corev1.Pod](c),
-	}
+	return ns.GetMetadata().GetName()
 }
 
 func (s *suite) newMap(name string, labels map[string]string) *corev1.ConfigMap {

@@ -1,14 +1,11 @@
 package conformance
 
 import (
-	"context"
 	"strconv"
 	"testing"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
-
-	"kaji.dev/kaji/client"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -78,62 +75,17 @@ func testWatchSelects(t *testing.T, s *suite) {
 	expect(t, w, added, "b", "value")
 }
 
-func testInformer(t *testing.T, s *suite) {
-	s.createMap(t, "a", map[string]string{"i": "yes"})
-	informer := client.NewInformer(s.maps, client.InformerOptions{Namespace: s.namespace, LabelSelector: "i=yes"})
-	events := make(chan string, 10)
-	informer.AddHandler(client.Handler[*corev1.ConfigMap]{
-		OnAdd:    func(m *corev1.ConfigMap) { events <- "add " + m.GetMetadata().GetName() },
-		OnUpdate: func(_, m *corev1.ConfigMap) { events <- "update " + m.GetMetadata().GetName() },
-		OnDelete: func(m *corev1.ConfigMap) { events <- "delete " + m.GetMetadata().GetName() },
-	})
-	done := make(chan error, 1)
-	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
-	go func() { done <- informer.Run(ctx) }()
-	want := func(event string) {
-		t.Helper()
-		select {
-		case got := <-events:
-			if got != event {
-				t.Fatalf("%q, want %q", got, event)
-			}
-		case <-s.ctx.Done():
-			t.Fatalf("no %q", event)
-		}
-	}
-	if err := informer.WaitSynced(s.ctx); err != nil {
-		t.Fatal(err)
-	}
-	want("add a")
-	m := s.createMap(t, "b", map[string]string{"i": "yes"})
-	want("add b")
-	m.Data["key"] = "changed"
-	must(s.maps.Update(s.ctx, m))(t)
-	want("update b")
-	if got, ok := informer.Get(s.namespace, "b"); !ok || got.GetData()["key"] != "changed" {
-		t.Errorf("the cache holds %v", got)
-	}
-	if err := s.maps.Delete(s.ctx, s.namespace, "a", nil); err != nil {
-		t.Fatal(err)
-	}
-	want("delete a")
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
-func expect(t *testing.T, w *client.Watch[*corev1.ConfigMap], kind metav1.EventType, name, value string) *corev1.ConfigMap {
+func expect(t *testing.T, w Watch, kind metav1.EventType, name, value string) *corev1.ConfigMap {
 	t.Helper()
 	e, err := w.Recv()
 	if err != nil {
 		t.Fatalf("waiting for %v of %s: %v", kind, name, err)
 	}
-	if e.Type != kind || e.Object.GetMetadata().GetName() != name || e.Object.GetData()["key"] != value {
+	m := e.Object.(*corev1.ConfigMap)
+	if e.Type != kind || m.GetMetadata().GetName() != name || m.GetData()["key"] != value {
 		t.Fatalf("event %v of %v, want %v of %s with %s", e.Type, e.Object, kind, name, value)
 	}
-	return e.Object
+	return m
 }
 
 func revision(t *testing.T, m *corev1.ConfigMap) int64 {

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
-
 	"kaji.dev/kaji/apierror"
 
 	"google.golang.org/protobuf/proto"
@@ -36,13 +34,6 @@ func testCreate(t *testing.T, s *suite) {
 	}
 	if _, err := s.maps.Create(s.ctx, created); !apierror.IsAlreadyExists(err) && apierror.ReasonOf(err) != apierror.ReasonBadRequest && !apierror.IsInvalid(err) {
 		t.Errorf("creating with a resourceVersion: %v", err)
-	}
-	dry := must(s.maps.CreateWith(s.ctx, s.newMap("dry", nil), &metav1.CreateOptions{DryRun: []string{"All"}}))(t)
-	if dry.GetMetadata().GetName() != "dry" {
-		t.Errorf("a dry run answered %v", dry)
-	}
-	if _, err := s.maps.Get(s.ctx, s.namespace, "dry"); !apierror.IsNotFound(err) {
-		t.Errorf("a dry run stored the object: %v", err)
 	}
 }
 
@@ -106,27 +97,12 @@ func testStatus(t *testing.T, s *suite) {
 	if updated.GetStatus().GetPhase() != "Running" || updated.GetMetadata().GetLabels()["c"] != "d" {
 		t.Errorf("an update changed the status, or nothing: %v", updated)
 	}
+	change = proto.CloneOf(pod)
+	change.Status.Phase = "Failed"
+	if _, err := s.pods.UpdateStatus(s.ctx, change); !apierror.IsConflict(err) {
+		t.Errorf("a status update of an old version: %v", err)
+	}
 	if _, err := s.maps.UpdateStatus(s.ctx, s.newMap("a", nil)); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
 		t.Errorf("the status of a kind without one: %v", err)
-	}
-}
-
-func testPatch(t *testing.T, s *suite) {
-	s.createMap(t, "a", map[string]string{"x": "1", "y": "2"})
-	patched := must(s.maps.Patch(s.ctx, s.namespace, "a", metav1.PatchType_PATCH_TYPE_MERGE, []byte(`{"metadata":{"labels":{"x":null,"z":"3"}},"data":{"more":"m"}}`), ""))(t)
-	want := map[string]string{"y": "2", "z": "3"}
-	if got := patched.GetMetadata().GetLabels(); len(got) != 2 || got["y"] != want["y"] || got["z"] != want["z"] {
-		t.Errorf("labels %v, want %v", got, want)
-	}
-	if patched.GetData()["key"] != "value" || patched.GetData()["more"] != "m" {
-		t.Errorf("data %v", patched.GetData())
-	}
-	if _, err := s.maps.Patch(s.ctx, s.namespace, "a", metav1.PatchType_PATCH_TYPE_MERGE, []byte(`{"metadata":{"resourceVersion":"1"}}`), ""); !apierror.IsConflict(err) {
-		t.Errorf("a patch of an old version: %v", err)
-	}
-	pod := s.createPod(t, "a")
-	status := must(s.pods.Patch(s.ctx, s.namespace, "a", metav1.PatchType_PATCH_TYPE_MERGE, []byte(`{"status":{"phase":"Running"}}`), "status"))(t)
-	if status.GetStatus().GetPhase() != "Running" || status.GetMetadata().GetUid() != pod.GetMetadata().GetUid() {
-		t.Errorf("a status patch made %v", status)
 	}
 }

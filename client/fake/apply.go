@@ -2,6 +2,7 @@ package fake
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -15,15 +16,21 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// apply merges the fields that a manager declares into an object, or creates it. Of other writes it keeps no record. Callers hold mu.
+// apply merges the fields that a manager declares into an object, or creates it. Callers hold mu.
 func (s *Server) apply(k *kind.Kind, r *metav1.ApplyRequest) (kind.Object, error) {
-	manager, dryRun := r.GetOptions().GetFieldManager(), len(r.GetOptions().GetDryRun()) > 0
+	manager, options := r.GetOptions().GetFieldManager(), writeOptions{dry: r.GetOptions().GetDryRun(), applied: true}
+	if err := cmp.Or(optionsOf(r.GetOptions()).check(), named(k, r.GetNamespace(), r.GetName())); err != nil {
+		return nil, err
+	}
 	if manager == "" {
 		return nil, apierror.BadRequest("fieldManager must say who applies")
 	}
 	docs, err := manifest.Decode(bytes.NewReader(r.GetPatch()), "patch", manifest.Options{Strict: true})
 	if err != nil || len(docs) != 1 || docs[0].Kind != k {
 		return nil, apierror.BadRequest(fmt.Sprintf("the patch must hold one %s: %v", k.Name(), err))
+	}
+	if m := docs[0].Object.GetMetadata(); m.GetName() != "" && m.GetName() != r.GetName() || m.GetNamespace() != "" && m.GetNamespace() != r.GetNamespace() {
+		return nil, apierror.BadRequest("the patch names another object than the request")
 	}
 	live, there := s.objects[k.Key(r.GetNamespace(), r.GetName())]
 	if !there {
@@ -45,9 +52,9 @@ func (s *Server) apply(k *kind.Kind, r *metav1.ApplyRequest) (kind.Object, error
 	m.Namespace, m.Name, m.ManagedFields = r.GetNamespace(), r.GetName(), entries
 	switch {
 	case !there:
-		return s.create(k, next, dryRun)
+		return s.create(k, next, options)
 	case proto.Equal(live, next):
 		return live, nil
 	}
-	return s.update(k, next, "", dryRun)
+	return s.update(k, next, "", options)
 }

@@ -11,12 +11,16 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	names "k8s.io/apimachinery/pkg/api/validation"
 )
 
 // Letters of generated names, without vowels and look-alikes.
 const nameLetters = "bcdfghjklmnpqrstvwxz2456789"
 
-func (s *Server) create(k *kind.Kind, given kind.Object, dryRun bool) (kind.Object, error) {
+func (s *Server) create(k *kind.Kind, given kind.Object, options writeOptions) (kind.Object, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
 	o := proto.CloneOf(given)
 	m := kind.Metadata(o)
 	switch {
@@ -33,6 +37,9 @@ func (s *Server) create(k *kind.Kind, given kind.Object, dryRun bool) (kind.Obje
 		}
 		m.Name = s.generate(k, m.GetNamespace(), m.GetGenerateName())
 	}
+	if problems := names.NameIsDNSSubdomain(m.GetName(), false); len(problems) > 0 && !freelyNamed[k.Name()] {
+		return nil, apierror.Invalid(k.String(), m.GetNamespace(), m.GetName(), []apierror.FieldViolation{{Field: "metadata.name", Description: problems[0], Reason: "FieldValueInvalid"}})
+	}
 	if k.Namespaced() {
 		if ns := s.objects[namespaces.Key("", m.GetNamespace())]; ns != nil && ns.GetMetadata().GetDeletionTimestamp() != nil {
 			return nil, apierror.Forbidden("unable to create new content in namespace " + m.GetNamespace() + " because it is being terminated")
@@ -44,13 +51,22 @@ func (s *Server) create(k *kind.Kind, given kind.Object, dryRun bool) (kind.Obje
 	m.Uid = newUID()
 	m.CreationTimestamp = s.timestamp()
 	m.DeletionTimestamp, m.DeletionGracePeriodSeconds = nil, nil
-	m.Generation = 1
+	m.Generation = 0
+	if k.Options.GetHasStatus() {
+		m.Generation = 1
+	}
 	prepare(k, o)
-	if dryRun {
+	if err := s.track(k, k.New(), o, options.manager, ""); err != nil {
+		return nil, err
+	}
+	if options.dryRun() {
 		return o, nil
 	}
 	return s.commit(k, o), nil
 }
+
+// freelyNamed are kinds whose names are not those of DNS.
+var freelyNamed = map[string]bool{"Role": true, "RoleBinding": true, "ClusterRole": true, "ClusterRoleBinding": true}
 
 // prepare sets what a new object's status begins as.
 func prepare(k *kind.Kind, o kind.Object) {

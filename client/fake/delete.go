@@ -26,6 +26,13 @@ func (s *Server) delete(k *kind.Kind, r *metav1.DeleteRequest) (*metav1.Status, 
 		return nil, err
 	}
 	was, options := old.GetMetadata(), r.GetOptions()
+	policy, err := propagation(options)
+	if err == nil {
+		err = optionsOf(options).check()
+	}
+	if err != nil {
+		return nil, err
+	}
 	if p := options.GetPreconditions(); p != nil {
 		if p.Uid != nil && p.GetUid() != was.GetUid() || p.ResourceVersion != nil && p.GetResourceVersion() != was.GetResourceVersion() {
 			return nil, apierror.Conflict(k.String(), r.GetNamespace(), r.GetName(), "a precondition of the deletion does not hold")
@@ -37,13 +44,15 @@ func (s *Server) delete(k *kind.Kind, r *metav1.DeleteRequest) (*metav1.Status, 
 	}
 	next := proto.CloneOf(old)
 	m := kind.Metadata(next)
-	propagate(m, options)
+	propagate(m, policy)
 	grace := gracePeriod(next, options)
 	switch {
 	case m.GetDeletionTimestamp() == nil:
 		m.DeletionTimestamp = timestamppb.New(s.timestamp().AsTime().Add(time.Duration(grace) * time.Second))
 		m.DeletionGracePeriodSeconds = proto.Int64(grace)
-		m.Generation++
+		if m.Generation > 0 {
+			m.Generation++
+		}
 	case grace < m.GetDeletionGracePeriodSeconds():
 		begun := m.GetDeletionTimestamp().AsTime().Add(-time.Duration(m.GetDeletionGracePeriodSeconds()) * time.Second)
 		m.DeletionTimestamp = timestamppb.New(begun.Add(time.Duration(grace) * time.Second))
@@ -66,14 +75,7 @@ func (s *Server) delete(k *kind.Kind, r *metav1.DeleteRequest) (*metav1.Status, 
 }
 
 // propagate adds the finalizer that the wanted propagation works by.
-func propagate(m *metav1.ObjectMeta, options *metav1.DeleteOptions) {
-	policy := options.GetPropagationPolicy()
-	if policy == "" && options != nil && options.OrphanDependents != nil {
-		policy = "Background"
-		if options.GetOrphanDependents() {
-			policy = "Orphan"
-		}
-	}
+func propagate(m *metav1.ObjectMeta, policy string) {
 	want := map[string]string{"Foreground": finalizerForeground, "Orphan": finalizerOrphan}[policy]
 	if policy != "" {
 		m.Finalizers = slices.DeleteFunc(m.Finalizers, func(f string) bool {

@@ -12,6 +12,12 @@ func (s *Server) deleteCollection(k *kind.Kind, r *metav1.DeleteCollectionReques
 	if r.GetOptions().GetPreconditions() != nil {
 		return nil, apierror.BadRequest("preconditions are about one object; a collection has none")
 	}
+	if _, err := propagation(r.GetOptions()); err != nil {
+		return nil, err
+	}
+	if err := optionsOf(r.GetOptions()).check(); err != nil {
+		return nil, err
+	}
 	objects, meta, err := s.selected(k, r.GetNamespace(), r.GetListOptions())
 	if err != nil {
 		return nil, err

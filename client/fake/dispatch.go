@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
@@ -15,6 +17,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
+
+// genericService begins the methods of ResourceService.
+const genericService = "/kaji.api.v1.ResourceService/"
 
 // Invoke serves a unary call.
 func (s *Server) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
@@ -31,8 +36,12 @@ func (s *Server) Invoke(ctx context.Context, method string, args, reply any, _ .
 }
 
 func (s *Server) serve(ctx context.Context, method string, request proto.Message) (proto.Message, error) {
-	if strings.HasPrefix(method, "/kaji.api.v1.ResourceService/") {
-		return s.generic(ctx, request)
+	if strings.HasPrefix(method, genericService) {
+		subresource := ""
+		if method == apiv1.ResourceService_UpdateStatus_FullMethodName {
+			subresource = "status"
+		}
+		return s.generic(ctx, subresource, request)
 	}
 	k, verb, subresource, err := find(method)
 	if err != nil {
@@ -52,7 +61,7 @@ func (s *Server) do(ctx context.Context, k *kind.Kind, verb metav1.Verb, subreso
 		if subresource == "scale" {
 			return s.getScale(k, r.GetNamespace(), r.GetName())
 		}
-		return s.lookup(k, r.GetNamespace(), r.GetName())
+		return s.get(k, r)
 	case *metav1.ListRequest:
 		return s.list(k, r)
 	case *metav1.PatchRequest:
@@ -71,17 +80,37 @@ func (s *Server) do(ctx context.Context, k *kind.Kind, verb metav1.Verb, subreso
 	if subresource == "scale" {
 		return s.updateScale(k, request)
 	}
-	object, dryRun := body(request)
+	object, options := body(request)
 	if object == nil {
 		return nil, apierror.BadRequest("no object given")
 	}
 	switch {
 	case verb == metav1.Verb_VERB_CREATE && subresource == "":
-		return s.create(k, object, dryRun)
+		return s.create(k, object, options)
 	case verb == metav1.Verb_VERB_UPDATE:
-		return s.update(k, object, subresource, dryRun)
+		return s.update(k, object, subresource, options)
 	}
 	return nil, apierror.Unimplemented(fmt.Sprintf("the API in memory does not serve %s %s of %s", verb, subresource, k))
+}
+
+// get reads one object. What there is is always the newest. Callers hold mu.
+func (s *Server) get(k *kind.Kind, r *metav1.GetRequest) (kind.Object, error) {
+	if err := named(k, r.GetNamespace(), r.GetName()); err != nil {
+		return nil, err
+	}
+	if err := s.reached(r.GetOptions().GetResourceVersion()); err != nil {
+		return nil, err
+	}
+	return s.lookup(k, r.GetNamespace(), r.GetName())
+}
+
+// reached tells whether a revision has come to be. Callers hold mu.
+func (s *Server) reached(version string) error {
+	revision, err := parseVersion(version)
+	if err == nil && revision > s.revision {
+		err = &apierror.Error{Reason: apierror.ReasonTimeout, Message: "resourceVersion " + version + " is larger than any seen here", RetryAfter: time.Second}
+	}
+	return err
 }
 
 func (s *Server) intercepted(ctx context.Context, k *kind.Kind, verb metav1.Verb, subresource string, request proto.Message) error {
@@ -126,17 +155,17 @@ func find(method string) (*kind.Kind, metav1.Verb, string, error) {
 }
 
 // body takes the object out of a create or update request.
-func body(request proto.Message) (object kind.Object, dryRun bool) {
+func body(request proto.Message) (object kind.Object, options writeOptions) {
 	m := request.ProtoReflect()
 	field := m.Descriptor().Fields().ByName("object")
 	if field == nil || !m.Has(field) {
-		return nil, false
+		return nil, options
 	}
 	object, _ = m.Get(field).Message().Interface().(kind.Object)
 	if field := m.Descriptor().Fields().ByName("options"); field != nil {
 		if o, ok := m.Get(field).Message().Interface().(interface{ GetDryRun() []string }); ok {
-			dryRun = len(o.GetDryRun()) > 0
+			options = optionsOf(o)
 		}
 	}
-	return object, dryRun
+	return object, options
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // generic serves ResourceService's unary calls through the same code as the typed services.
-func (s *Server) generic(ctx context.Context, request proto.Message) (proto.Message, error) {
+func (s *Server) generic(ctx context.Context, subresource string, request proto.Message) (proto.Message, error) {
 	switch r := request.(type) {
 	case *apiv1.DiscoverRequest:
 		return discover(), nil
@@ -42,9 +42,9 @@ func (s *Server) generic(ctx context.Context, request proto.Message) (proto.Mess
 	case *apiv1.ResourceServiceListRequest:
 		return s.genericList(ctx, r)
 	case *apiv1.ResourceServiceCreateRequest:
-		return s.genericWrite(ctx, metav1.Verb_VERB_CREATE, r.GetObject(), len(r.GetOptions().GetDryRun()) > 0)
+		return s.genericWrite(ctx, metav1.Verb_VERB_CREATE, "", r.GetObject(), r.GetOptions())
 	case *apiv1.ResourceServiceUpdateRequest:
-		return s.genericWrite(ctx, metav1.Verb_VERB_UPDATE, r.GetObject(), len(r.GetOptions().GetDryRun()) > 0)
+		return s.genericWrite(ctx, metav1.Verb_VERB_UPDATE, subresource, r.GetObject(), r.GetOptions())
 	}
 	return nil, apierror.Unimplemented(fmt.Sprintf("the API in memory does not serve %T", request))
 }
@@ -90,7 +90,7 @@ func (s *Server) genericList(ctx context.Context, r *apiv1.ResourceServiceListRe
 	return response, nil
 }
 
-func (s *Server) genericWrite(ctx context.Context, verb metav1.Verb, packed *anypb.Any, dryRun bool) (proto.Message, error) {
+func (s *Server) genericWrite(ctx context.Context, verb metav1.Verb, subresource string, packed *anypb.Any, options proto.Message) (proto.Message, error) {
 	message, err := packed.UnmarshalNew()
 	if err != nil {
 		return nil, apierror.BadRequest("object: " + err.Error())
@@ -100,14 +100,19 @@ func (s *Server) genericWrite(ctx context.Context, verb metav1.Verb, packed *any
 		return nil, apierror.BadRequest(packed.GetTypeUrl() + " is no kind")
 	}
 	k := kind.Of(object)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var stored kind.Object
-	if verb == metav1.Verb_VERB_CREATE {
-		stored, err = s.create(k, object, dryRun)
-	} else {
-		stored, err = s.update(k, object, "", dryRun)
+	if k.Method(verb, subresource) == nil {
+		return nil, apierror.BadRequest(k.String() + " have no " + subresource)
 	}
+	request, _, err := messages(k.MethodName(verb, subresource))
+	if err != nil {
+		return nil, err
+	}
+	m := request.ProtoReflect()
+	m.Set(m.Descriptor().Fields().ByName("object"), protoreflect.ValueOfMessage(object.ProtoReflect()))
+	if options.ProtoReflect().IsValid() {
+		m.Set(m.Descriptor().Fields().ByName("options"), protoreflect.ValueOfMessage(options.ProtoReflect()))
+	}
+	stored, err := s.do(ctx, k, verb, subresource, request)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package fake
 import (
 	"io"
 
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
 	"kaji.dev/kaji/apierror"
@@ -25,7 +26,8 @@ func (s *Server) Handler() grpc.StreamHandler {
 		if err := stream.RecvMsg(request); err != nil {
 			return err
 		}
-		if _, verb, _, err := find(method); err != nil || verb != metav1.Verb_VERB_WATCH {
+		_, verb, _, err := find(method)
+		if watch := err == nil && verb == metav1.Verb_VERB_WATCH; !watch && method != apiv1.ResourceService_Watch_FullMethodName {
 			if err := s.Invoke(stream.Context(), method, request, answer); err != nil {
 				return err
 			}

@@ -21,7 +21,10 @@ func (s *Server) getScale(k *kind.Kind, namespace, name string) (*autoscalingv1.
 }
 
 func (s *Server) updateScale(k *kind.Kind, request proto.Message) (*autoscalingv1.Scale, error) {
-	r, ok := request.(interface{ GetObject() *autoscalingv1.Scale })
+	r, ok := request.(interface {
+		GetObject() *autoscalingv1.Scale
+		GetOptions() *metav1.UpdateOptions
+	})
 	if !ok || r.GetObject() == nil {
 		return nil, apierror.BadRequest("no scale given")
 	}
@@ -39,7 +42,7 @@ func (s *Server) updateScale(k *kind.Kind, request proto.Message) (*autoscalingv
 	spec.Set(spec.Descriptor().Fields().ByName("replicas"), protoreflect.ValueOfInt32(scale.GetSpec().GetReplicas()))
 	m := kind.Metadata(next)
 	m.ResourceVersion, m.Uid = scale.GetMetadata().GetResourceVersion(), scale.GetMetadata().GetUid()
-	updated, err := s.update(k, next, "", false)
+	updated, err := s.update(k, next, "", optionsOf(r.GetOptions()))
 	if err != nil {
 		return nil, err
 	}

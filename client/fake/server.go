@@ -1,8 +1,8 @@
 // Package fake is the API in memory, for tests: the same calls, the same semantics, no process and no network.
 //
 // It owns what every kind has in common: names and generateName, uid, generation, resourceVersion and conflicts, the status
-// sub-resource, finalizers and graceful deletion, selectors, pages, watches that resume or expire; and of the
-// sub-resources, scale and pod bindings. It refuses what needs a node (logs, exec) and does not default or validate:
+// sub-resource, patches, applying, finalizers and graceful deletion, selectors, pages, watches that resume or expire; and
+// of the sub-resources, scale and pod bindings. It refuses what needs a node (logs, exec) and does not default or validate:
 // a test hands in what the API server would have stored. Conformance (client/conformance) holds it and the real server
 // to the same behaviour.
 //

@@ -10,13 +10,22 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-func (s *Server) update(k *kind.Kind, given kind.Object, subresource string, dryRun bool) (kind.Object, error) {
+func (s *Server) update(k *kind.Kind, given kind.Object, subresource string, options writeOptions) (kind.Object, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
 	m := given.GetMetadata()
 	old, err := s.lookup(k, m.GetNamespace(), m.GetName())
 	if err != nil {
 		return nil, err
 	}
 	was := old.GetMetadata()
+	if _, err := parseVersion(m.GetResourceVersion()); err != nil {
+		return nil, err
+	}
+	if subresource == "status" && !k.Options.GetHasStatus() {
+		return nil, apierror.BadRequest(k.String() + " have no status")
+	}
 	if v := m.GetResourceVersion(); v != "" && v != was.GetResourceVersion() {
 		return nil, apierror.Conflict(k.String(), m.GetNamespace(), m.GetName(), "")
 	}
@@ -31,7 +40,12 @@ func (s *Server) update(k *kind.Kind, given kind.Object, subresource string, dry
 		keep(k, next, old)
 	}
 	kind.Metadata(next).ResourceVersion = was.GetResourceVersion()
-	if proto.Equal(old, next) || dryRun {
+	if !options.applied && !finished(next) {
+		if err := s.track(k, old, next, options.manager, subresource); err != nil {
+			return nil, err
+		}
+	}
+	if proto.Equal(old, next) || options.dryRun() {
 		return next, nil
 	}
 	if finished(next) {
@@ -47,10 +61,13 @@ func keep(k *kind.Kind, next, old kind.Object) {
 	m.Uid, m.CreationTimestamp = was.GetUid(), was.GetCreationTimestamp()
 	m.DeletionTimestamp, m.DeletionGracePeriodSeconds = was.GetDeletionTimestamp(), was.DeletionGracePeriodSeconds
 	m.Generation = was.GetGeneration()
+	if len(m.ManagedFields) == 0 {
+		m.ManagedFields = was.GetManagedFields()
+	}
 	if k.Options.GetHasStatus() {
 		copyField(next, old, statusField(old))
 	}
-	if spec := old.ProtoReflect().Descriptor().Fields().ByName("spec"); spec != nil {
+	if spec := old.ProtoReflect().Descriptor().Fields().ByName("spec"); spec != nil && k.Options.GetHasStatus() {
 		if !old.ProtoReflect().Get(spec).Equal(next.ProtoReflect().Get(spec)) {
 			m.Generation++
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 
 	"kaji.dev/kaji/apierror"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // initialEventsEnd marks the bookmark that ends the existing objects of a watch.
@@ -24,6 +26,9 @@ const initialEventsEnd = "k8s.io/initial-events-end"
 
 // NewStream serves a watch; other streams need a node.
 func (s *Server) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	if method == apiv1.ResourceService_Watch_FullMethodName {
+		return &stream{server: s, ctx: ctx, packed: true}, nil
+	}
 	k, verb, _, err := find(method)
 	if err != nil {
 		return nil, apierror.ToStatus(err)
@@ -39,6 +44,7 @@ type stream struct {
 	server *Server
 	ctx    context.Context
 	kind   *kind.Kind
+	packed bool // through ResourceService: the kind comes with the request, and objects go as Any
 
 	options  *metav1.ListOptions
 	matches  func(kind.Object) bool
@@ -48,6 +54,7 @@ type stream struct {
 	bookmark int64 // revision of the last bookmark
 	broken   chan struct{}
 	deadline <-chan time.Time
+	ending   bool // the deadline has passed
 }
 
 type event struct {
@@ -62,12 +69,22 @@ func (w *stream) Context() context.Context     { return w.ctx }
 
 // SendMsg takes the request.
 func (w *stream) SendMsg(m any) error {
-	request := m.(*metav1.WatchRequest)
+	request, ok := m.(*metav1.WatchRequest)
+	if !ok {
+		packed := m.(*apiv1.ResourceServiceWatchRequest)
+		if w.kind, w.err = byType(packed.GetType()); w.err != nil {
+			return nil
+		}
+		request = packed.GetRequest()
+	}
 	if err := w.server.intercepted(w.ctx, w.kind, metav1.Verb_VERB_WATCH, "", request); err != nil {
 		w.err = err
 		return nil
 	}
 	w.options = request.GetOptions()
+	if w.err = unnamed(w.kind, request.GetNamespace()); w.err != nil {
+		return nil
+	}
 	if w.matches, w.err = matcher(w.kind, request.GetNamespace(), w.options); w.err != nil {
 		return nil
 	}
@@ -78,16 +95,35 @@ func (w *stream) SendMsg(m any) error {
 	defer w.server.mu.Unlock()
 	w.broken = w.server.broken
 	w.bookmark = w.server.bookmarks
+	w.err = w.start()
+	return nil
+}
+
+// start finds where the watch begins. Callers hold mu.
+func (w *stream) start() error {
 	version := w.options.GetResourceVersion()
-	if version == "" || version == "0" || w.options.GetSendInitialEvents() {
-		w.begin()
-		return nil
+	revision, err := parseVersion(version)
+	if err == nil {
+		err = w.server.reached(version)
 	}
-	w.after, w.err = strconv.ParseInt(version, 10, 64)
-	if w.err != nil {
-		w.err = apierror.BadRequest("resourceVersion " + strconv.Quote(version) + " is no number")
-	} else if w.after < w.server.compacted || w.after > w.server.revision {
-		w.err = apierror.Expired("resource version " + version + " is too old, or of another history")
+	initial := revision == 0
+	if w.options != nil && w.options.SendInitialEvents != nil {
+		initial = w.options.GetSendInitialEvents()
+		if match := w.options.GetResourceVersionMatch(); initial && match != "" && match != "NotOlderThan" {
+			err = apierror.BadRequest("sendInitialEvents needs resourceVersionMatch NotOlderThan")
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case initial:
+		w.begin()
+	case revision == 0:
+		w.after = w.server.revision
+	case revision < w.server.compacted:
+		return apierror.Expired("resource version " + version + " is too old")
+	default:
+		w.after = revision
 	}
 	return nil
 }
@@ -120,12 +156,23 @@ func (w *stream) RecvMsg(m any) error {
 		if err := w.ctx.Err(); err != nil {
 			return apierror.ToStatus(apierror.FromStatus(err))
 		}
+		if w.ending && len(w.initial) == 0 {
+			return io.EOF
+		}
 		e, wait := w.next()
 		if e != nil {
 			r := m.(proto.Message).ProtoReflect()
 			fields := r.Descriptor().Fields()
 			r.Set(fields.ByName("type"), protoreflect.ValueOfEnum(e.kind.Number()))
-			r.Set(fields.ByName("object"), protoreflect.ValueOfMessage(proto.CloneOf(e.object).ProtoReflect()))
+			object := proto.Message(proto.CloneOf(e.object))
+			if w.packed {
+				a, err := anypb.New(object)
+				if err != nil {
+					return apierror.ToStatus(apierror.Internal(err))
+				}
+				object = a
+			}
+			r.Set(fields.ByName("object"), protoreflect.ValueOfMessage(object.ProtoReflect()))
 			return nil
 		}
 		if w.err != nil {
@@ -137,8 +184,16 @@ func (w *stream) RecvMsg(m any) error {
 		case <-w.broken:
 			w.err = apierror.Unavailable("the watch was broken")
 		case <-w.deadline:
-			return io.EOF
+			w.last()
 		}
+	}
+}
+
+// last ends the watch in good order, with a bookmark that says how far it came where one is wanted.
+func (w *stream) last() {
+	w.deadline, w.ending = nil, true
+	if w.options.GetAllowWatchBookmarks() {
+		w.initial = append(w.initial, event{metav1.EventType_EVENT_TYPE_BOOKMARK, w.mark(w.after)})
 	}
 }
 

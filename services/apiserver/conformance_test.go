@@ -3,12 +3,17 @@ package apiserver_test
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"kaji.dev/kaji/apierror"
+	"kaji.dev/kaji/client"
 	"kaji.dev/kaji/client/conformance"
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/raftstore"
 	"kaji.dev/kaji/services/apiserver"
@@ -16,12 +21,76 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	conformance.Run(t, apitest.Start(t, nil).Client())
+	conform(t, apitest.Start(t, nil))
 }
 
 // The same on the store as it is in earnest: a member with its log on disk, reached over gRPC.
 func TestConformanceOnTheReplicatedStore(t *testing.T) {
-	conformance.Run(t, apitest.Start(t, func(c *apiserver.Config) { c.Store = startStore(t, c.CADir) }).Client())
+	conform(t, apitest.Start(t, func(c *apiserver.Config) { c.Store = startStore(t, c.CADir) }))
+}
+
+// conform runs the suite through every way in.
+func conform(t *testing.T, s *apitest.Server) {
+	f := &frontier{server: s}
+	c := f.client(t)
+	options := func(of *client.Client) conformance.Options {
+		return conformance.Options{Compact: f.compact, Client: of}
+	}
+	t.Run("typed services", func(t *testing.T) { conformance.Run(t, conformance.Typed(c.Conn()), options(nil)) })
+	t.Run("ResourceService", func(t *testing.T) { conformance.Run(t, conformance.Generic(c), options(nil)) })
+	t.Run("SDK", func(t *testing.T) { conformance.Run(t, conformance.Resources(c), options(c)) })
+}
+
+// frontier is an address behind which one API server takes the place of another.
+type frontier struct {
+	mu     sync.Mutex
+	server *apitest.Server
+	api    *client.Client
+}
+
+func (f *frontier) current() *apitest.Server {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.server
+}
+
+// client makes a client that is always connected with the current server.
+func (f *frontier) client(t *testing.T) *client.Client {
+	t.Helper()
+	tls := check(identity.ClientTLS(f.server.Files(identity.Identity{Name: identity.Admin, Groups: []string{identity.GroupMasters}}), "127.0.0.1"))(t)
+	f.api = check(client.Dial(client.Config{
+		Endpoints: []string{f.server.Address}, TLS: tls, UserAgent: "conformance",
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", f.current().Address)
+		},
+	}))(t)
+	t.Cleanup(func() { f.api.Close() })
+	return f.api
+}
+
+// compact has the store forget its history, and another server, which has not seen it, serve from now on.
+func (f *frontier) compact(ctx context.Context) error {
+	old := f.current()
+	status, err := old.Store.Status(ctx, &storev1.StatusRequest{})
+	if err != nil {
+		return err
+	}
+	if _, err := old.Store.Compact(ctx, &storev1.CompactRequest{Revision: status.GetRevision()}); err != nil {
+		return err
+	}
+	next := old.Another()
+	f.mu.Lock()
+	f.server = next
+	f.mu.Unlock()
+	old.Stop()
+	// Until the connection stands: streams are not tried again by themselves.
+	for {
+		_, err := client.Of[*corev1.Namespace](f.api).Get(ctx, "", "default")
+		if err == nil || apierror.IsNotFound(err) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
 }
 
 // startStore runs a store of one member, whose certificate comes from the CA in dir.

@@ -16,8 +16,8 @@ import (
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/manifest"
 	"kaji.dev/kaji/manifest/merge"
+	"kaji.dev/kaji/manifest/strategic"
 	"kaji.dev/kaji/services/apiserver/authz"
-	"kaji.dev/kaji/services/apiserver/strategic"
 	"kaji.dev/kaji/services/apiserver/watchcache"
 )
 

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
-	"kaji.dev/kaji/services/apiserver/strategic"
+	"kaji.dev/kaji/manifest/strategic"
 )
 
 var podDescriptor = (&corev1.Pod{}).ProtoReflect().Descriptor()

@@ -10,7 +10,7 @@ import (
 	corev1api "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 
-	"kaji.dev/kaji/services/apiserver/strategic"
+	"kaji.dev/kaji/manifest/strategic"
 )
 
 // FuzzApply applies any patch to any object. Without directives the result is Kubernetes', where that has one.
