@@ -32,6 +32,9 @@ func podsFor(ctx context.Context, s *session, c *cobra.Command, conn *client.Cli
 	if name == "" {
 		return nil, usage(c, "%q names nothing", arg)
 	}
+	if !k.Namespaced() {
+		return nil, fmt.Errorf("%s has no pods", k.Plural())
+	}
 	o, err := get(ctx, conn, target{kind: k, namespace: s.namespace(), name: name})
 	if err != nil {
 		return nil, err

@@ -132,12 +132,12 @@ func Dial(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	return &Client{conn: conn, close: conn.Close}, nil
+	return &Client{conn: warning{conn}, close: conn.Close}, nil
 }
 
 // New makes a client over an existing connection, which stays the caller's to close.
 func New(conn grpc.ClientConnInterface) *Client {
-	return &Client{conn: conn, close: func() error { return nil }}
+	return &Client{conn: warning{conn}, close: func() error { return nil }}
 }
 
 // Conn is the connection, for generated clients (pod bindings, logs, exec, scale). Their errors are gRPC statuses:

@@ -18,6 +18,7 @@ import (
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/grpcserver"
 	"kaji.dev/kaji/identity"
+	"kaji.dev/kaji/kind"
 
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
@@ -92,6 +93,12 @@ func TestConformanceOverTheNetwork(t *testing.T) {
 	n := newNetwork(t)
 	first, _ := n.listen("127.0.0.1:0")
 	second, _ := n.listen("127.0.0.1:0")
+	n.server.Warn(func(o kind.Object) []string {
+		if p, ok := o.(*corev1.Pod); ok && p.GetSpec().GetOs().GetName() == "windows" {
+			return []string{"spec.os.name: there are no Windows nodes"}
+		}
+		return nil
+	})
 	compact := func(context.Context) error { n.server.Compact(); return nil }
 	c := n.dial(first, second)
 	t.Run("typed services", func(t *testing.T) {

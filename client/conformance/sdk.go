@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
@@ -22,6 +23,7 @@ func ofTheSDK() []test {
 		{"informer waits for a write", testWaitFor},
 		{"scale", testScale},
 		{"discovery", testDiscovery},
+		{"warnings", testWarnings},
 	}
 }
 
@@ -136,5 +138,26 @@ func testDiscovery(t *testing.T, s *suite) {
 	}
 	if _, err := d.Lookup(s.ctx, "deploymint"); !apierror.IsNotFound(err) {
 		t.Errorf("what is no kind: %v", err)
+	}
+}
+
+// There are no Windows nodes: the server takes a pod for one, and says so.
+func testWarnings(t *testing.T, s *suite) {
+	var warned []string
+	ctx := client.WithWarnings(s.ctx, func(text string) { warned = append(warned, text) })
+	pods := client.Of[*corev1.Pod](s.options.Client)
+	for name, want := range map[string]int{"": 0, "windows": 1} {
+		warned = nil
+		pod := &corev1.Pod{
+			Metadata: &metav1.ObjectMeta{Namespace: s.namespace, GenerateName: "pod-"},
+			Spec:     &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: "registry.example/image:1"}}},
+		}
+		if name != "" {
+			pod.Spec.Os = &corev1.PodOS{Name: name}
+		}
+		must(pods.Create(ctx, pod))(t)
+		if len(warned) != want || want > 0 && !strings.Contains(warned[0], "spec.os.name") {
+			t.Errorf("os %q: warned of %q", name, warned)
+		}
 	}
 }

@@ -14,15 +14,17 @@ import (
 	"kaji.dev/kaji/kind"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // genericService begins the methods of ResourceService.
 const genericService = "/kaji.api.v1.ResourceService/"
 
 // Invoke serves a unary call.
-func (s *Server) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
+func (s *Server) Invoke(ctx context.Context, method string, args, reply any, options ...grpc.CallOption) error {
 	if err := ctx.Err(); err != nil {
 		return apierror.ToStatus(apierror.FromStatus(err))
 	}
@@ -32,7 +34,32 @@ func (s *Server) Invoke(ctx context.Context, method string, args, reply any, _ .
 	}
 	proto.Reset(reply.(proto.Message))
 	proto.Merge(reply.(proto.Message), answer)
+	s.warn(answer, options)
 	return nil
+}
+
+// warn puts what the test wants warned of into the header, where the caller wants to see it.
+func (s *Server) warn(answer proto.Message, options []grpc.CallOption) {
+	s.mu.Lock()
+	warnings := s.warnings
+	s.mu.Unlock()
+	if packed, ok := answer.(*anypb.Any); ok {
+		answer, _ = packed.UnmarshalNew()
+	}
+	object, ok := answer.(kind.Object)
+	if warnings == nil || !ok {
+		return
+	}
+	for _, o := range options {
+		if header, ok := o.(grpc.HeaderCallOption); ok {
+			for _, text := range warnings(object) {
+				if *header.HeaderAddr == nil {
+					*header.HeaderAddr = metadata.MD{}
+				}
+				header.HeaderAddr.Append("kaji-warning", text)
+			}
+		}
+	}
 }
 
 func (s *Server) serve(ctx context.Context, method string, request proto.Message) (proto.Message, error) {

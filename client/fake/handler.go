@@ -9,6 +9,7 @@ import (
 	"kaji.dev/kaji/apierror"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -28,7 +29,11 @@ func (s *Server) Handler() grpc.StreamHandler {
 		}
 		_, verb, _, err := find(method)
 		if watch := err == nil && verb == metav1.Verb_VERB_WATCH; !watch && method != apiv1.ResourceService_Watch_FullMethodName {
-			if err := s.Invoke(stream.Context(), method, request, answer); err != nil {
+			var header metadata.MD
+			if err := s.Invoke(stream.Context(), method, request, answer, grpc.Header(&header)); err != nil {
+				return err
+			}
+			if err := stream.SetHeader(header); err != nil {
 				return err
 			}
 			return stream.SendMsg(answer)

@@ -51,6 +51,7 @@ type Server struct {
 	bookmarks    int64         // revision that watches shall be told of
 	pages        map[string]page
 	interceptors []func(context.Context, Call) error
+	warnings     func(kind.Object) []string
 }
 
 // change is one write. Objects are immutable.
@@ -116,6 +117,13 @@ func (s *Server) Intercept(f func(context.Context, Call) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.interceptors = append(s.interceptors, f)
+}
+
+// Warn has the server warn of objects that it answers with, as the real one does of fields that nothing acts on. Texts are ASCII.
+func (s *Server) Warn(of func(kind.Object) []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warnings = of
 }
 
 // BreakWatches ends every watch with Unavailable.

@@ -3,9 +3,13 @@
 // It owns the Lease's spec while it leads: holderIdentity, acquireTime, renewTime, leaseTransitions; and, when an address
 // is given, the annotation kaji.dev/address by which others reach the leader. It promises that at most one process leads
 // at a time as long as clocks run at about the same rate: it never compares its clock with times that others wrote. A
-// lease has expired when this process has seen it unchanged for the whole duration; a leader stops when it could not
-// renew for the renew deadline, which is shorter. It does not fence writes: what the leader writes must be safe under
-// optimistic concurrency.
+// lease has expired when this process has seen it unchanged for the whole duration, by its monotonic clock. A leader's context
+// ends when no renewal that was begun within the renew deadline, which is shorter, has succeeded, even if a call hangs; time that
+// the machine slept counts. So the leader has the difference of the two to return. A wall clock that jumps changes nothing.
+//
+// It does not fence writes: a process that is stopped between a look at its context and a write may write late, so what the
+// leader writes must be safe under optimistic concurrency. And who deletes the Lease while somebody leads lets a candidate that
+// has never seen it in: do not.
 //
 // An Elector runs once, in one goroutine.
 package leader
@@ -15,6 +19,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	coordinationv1 "kaji.dev/kaji/gen/kaji/coordination/v1"
@@ -80,10 +86,13 @@ type Elector struct {
 	config Config
 	leases *client.Resource[*coordinationv1.Lease]
 	log    hclog.Logger
+	clock  clock
 
 	seen    *coordinationv1.Lease // as last read or written
 	changed time.Time             // when seen was first seen, by the local monotonic clock
 	leader  string                // who was reported last
+
+	renewed atomic.Pointer[moment] // when the last renewal that succeeded was begun; read by the guard too
 }
 
 // New makes an elector. The configuration's defaults are filled.
@@ -94,26 +103,30 @@ func New(c *client.Client, config Config, log hclog.Logger) (*Elector, error) {
 	return &Elector{
 		config: config,
 		leases: client.Of[*coordinationv1.Lease](c),
+		clock:  clock{slept: sinceBoot},
 		log:    log.With("lease", config.Namespace+"/"+config.Name, "identity", config.Identity),
 	}, nil
 }
 
 // Run waits for leadership, runs lead with a context that ends when leadership does, waits for lead to return, and gives the
 // lease up. It returns lead's error, ErrLost when leadership was lost, or nil when ctx ended. A process that lost
-// leadership usually exits and starts anew; calling Run again is also right.
+// leadership usually exits and starts anew; calling Run again is also right. lead must return soon after its context ends: within
+// the difference of lease duration and renew deadline, from which on others may lead.
 func (e *Elector) Run(ctx context.Context, lead func(context.Context) error) error {
 	if !e.acquire(ctx) {
 		return nil
 	}
 	e.log.Info("became leader")
-	leading, stop := context.WithCancel(ctx)
-	defer stop()
+	leading, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	ended := make(chan error, 1)
 	go func() { ended <- lead(leading) }()
+	var guard sync.WaitGroup
+	guard.Go(func() { e.guard(leading, stop) })
 	running, err := e.hold(leading, ended)
-	stop()
+	stop(err)
+	guard.Wait()
 	if running {
-		// Lost, or asked to end. Others may lead from the lease's end on, so lead must be done by then.
 		if leadErr := <-ended; err == nil {
 			err = leadErr
 		}
@@ -136,8 +149,14 @@ func (e *Elector) Run(ctx context.Context, lead func(context.Context) error) err
 func (e *Elector) acquire(ctx context.Context) bool {
 	for {
 		// Jitter spreads candidates that started together.
-		held, wait := e.try(ctx), e.config.RetryPeriod+rand.N(e.config.RetryPeriod/5+1)
-		if held {
+		wait := e.config.RetryPeriod + rand.N(e.config.RetryPeriod/5+1)
+		// Leadership counts from here: the write may reach the store long before its answer comes.
+		began := e.clock.now()
+		attempt, cancel := context.WithTimeout(ctx, e.config.RenewDeadline)
+		held := e.try(attempt)
+		cancel()
+		if held && e.clock.since(began) < e.config.RenewDeadline {
+			e.renewed.Store(&began)
 			return true
 		}
 		select {
@@ -148,9 +167,25 @@ func (e *Elector) acquire(ctx context.Context) bool {
 	}
 }
 
-// hold renews until lead ends, ctx ends, or the renew deadline passes without a renewal. running tells whether lead still runs.
+// guard ends leadership when the renew deadline passes without a renewal, whatever the renewal waits for. It looks more often
+// than that to find out soon that the machine slept.
+func (e *Elector) guard(ctx context.Context, stop context.CancelCauseFunc) {
+	for {
+		left := e.config.RenewDeadline - e.clock.since(*e.renewed.Load())
+		if left <= 0 {
+			stop(ErrLost)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(left, e.config.RetryPeriod/4)):
+		}
+	}
+}
+
+// hold renews until lead ends, ctx ends, or leadership is lost. running tells whether lead still runs.
 func (e *Elector) hold(ctx context.Context, ended <-chan error) (running bool, err error) {
-	renewed := time.Now()
 	ticker := time.NewTicker(e.config.RetryPeriod)
 	defer ticker.Stop()
 	for {
@@ -158,22 +193,28 @@ func (e *Elector) hold(ctx context.Context, ended <-chan error) (running bool, e
 		case err := <-ended:
 			return false, err
 		case <-ctx.Done():
-			return true, nil
+			return true, lost(ctx)
 		case <-ticker.C:
 		}
-		attempt, cancel := context.WithDeadline(ctx, renewed.Add(e.config.RenewDeadline))
-		began := time.Now()
-		held := e.try(attempt)
-		cancel()
+		began := e.clock.now()
+		held := e.try(ctx)
 		switch {
-		case held:
-			renewed = began
 		case ctx.Err() != nil:
-			return true, nil
-		case e.heldByOther() || time.Since(renewed) >= e.config.RenewDeadline:
+			return true, lost(ctx)
+		case held:
+			e.renewed.Store(&began)
+		case e.heldByOther():
 			return true, ErrLost
 		}
 	}
+}
+
+// lost is ErrLost when that is why a context ended.
+func lost(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrLost) {
+		return cause
+	}
+	return nil
 }
 
 // try reads the lease and takes or renews it where it may. It tells whether this process holds it now.
@@ -181,6 +222,10 @@ func (e *Elector) try(ctx context.Context) bool {
 	lease, err := e.leases.Get(ctx, e.config.Namespace, e.config.Name)
 	switch {
 	case apierror.IsNotFound(err):
+		// Deleted under a leader, who will make it again: until its time is over it leads.
+		if e.seen.GetSpec().GetHolderIdentity() != "" && e.heldByOther() && time.Since(e.changed) < duration(e.seen) {
+			return false
+		}
 		return e.store(ctx, &coordinationv1.Lease{Metadata: &metav1.ObjectMeta{Namespace: e.config.Namespace, Name: e.config.Name}}, e.leases.Create)
 	case err != nil:
 		e.failed("reading the lease", err)

@@ -3,6 +3,8 @@ package leader
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -150,6 +152,171 @@ func TestClockSkew(t *testing.T) {
 				}
 				cancel()
 				<-done
+			})
+		})
+	}
+}
+
+// slow is a connection on which calls reach the server at once and are answered late.
+type slow struct {
+	*fake.Server
+	late *atomic.Int64 // nanoseconds
+}
+
+func (s slow) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	err := s.Server.Invoke(ctx, method, args, reply, opts...)
+	late := time.Duration(s.late.Load())
+	select {
+	case <-time.After(late):
+		return err
+	case <-ctx.Done():
+		return apierror.ToStatus(apierror.FromStatus(ctx.Err()))
+	}
+}
+
+// Leadership counts from before the lease was written, not from when the answer came: others have counted since then.
+func TestSlowAnswersDoNotProlongLeadership(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, late := fake.NewServer(), &atomic.Int64{}
+		late.Store(int64(4500 * time.Millisecond)) // read and write: 9 s of 10
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var cut time.Time
+		e := elector(t, client.New(slow{server, late}), "a", nil)
+		began := time.Now()
+		err := e.Run(ctx, func(ctx context.Context) error {
+			late.Store(int64(time.Hour))
+			<-ctx.Done()
+			cut = time.Now()
+			return nil
+		})
+		if took := cut.Sub(began); !errors.Is(err, ErrLost) || took > 10*time.Second {
+			t.Errorf("led until %v after the first attempt began, %v", took, err)
+		}
+		// Whoever else saw the lease written, as early as it can have been, takes it no sooner than 15 s after.
+		if written := lease(t, server.Client()).GetSpec().GetRenewTime().AsTime(); cut.Sub(written) > 10*time.Second {
+			t.Errorf("led %v beyond the writing of the lease", cut.Sub(written))
+		}
+	})
+}
+
+// A machine that slept may have lost its lease meanwhile: its leader stops before it does anything else.
+func TestSleepCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		e := elector(t, fake.New(), "a", nil)
+		began := time.Now()
+		e.clock = clock{slept: func() time.Duration { return time.Since(began) + time.Duration(slept.Load()) }}
+		done := make(chan error, 1)
+		var stopped time.Time
+		go func() {
+			done <- e.Run(t.Context(), func(ctx context.Context) error { <-ctx.Done(); stopped = time.Now(); return nil })
+		}()
+		time.Sleep(time.Minute + 100*time.Millisecond)
+		slept.Store(int64(8 * time.Second)) // short enough to go on
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("a short sleep ended it: %v", err)
+		default:
+		}
+		woke := time.Now()
+		slept.Store(int64(time.Hour))
+		if err := <-done; !errors.Is(err, ErrLost) {
+			t.Errorf("after an hour of sleep: %v", err)
+		}
+		if took := stopped.Sub(woke); took > time.Second {
+			t.Errorf("led on for %v after waking up", took)
+		}
+	})
+}
+
+// The lease vanishes under a leader: who has seen it waits as if it were there, and the leader makes it again.
+func TestDeletedLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := fake.NewServer()
+		var leading atomic.Int32
+		lead := func(ctx context.Context) error {
+			if leading.Add(1) > 1 {
+				t.Error("two leaders")
+			}
+			<-ctx.Done()
+			leading.Add(-1)
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		for _, name := range []string{"a", "b"} {
+			e := elector(t, server.Client(), name, nil)
+			go func() { done <- e.Run(ctx, lead) }()
+			time.Sleep(3 * time.Second)
+		}
+		for range 20 {
+			time.Sleep(1700 * time.Millisecond)
+			if err := client.Of[*coordinationv1.Lease](server.Client()).Delete(ctx, "kaji-system", "test", nil); err != nil && !apierror.IsNotFound(err) {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		if holder := lease(t, server.Client()).GetSpec().GetHolderIdentity(); holder != "a" {
+			t.Errorf("%q leads", holder)
+		}
+		cancel()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Candidates behind connections that break, at random, for random times: never do two lead, and always does one before long.
+func TestNeverTwoLeaders(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, 0))
+				server := fake.NewServer()
+				var leading atomic.Int32
+				lead := func(ctx context.Context) error {
+					if leading.Add(1) > 1 {
+						t.Error("two leaders")
+					}
+					<-ctx.Done()
+					time.Sleep(4 * time.Second) // as slow as one may be
+					leading.Add(-1)
+					return nil
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan struct{}, 3)
+				var cuts [3]atomic.Bool
+				for i := range cuts {
+					e := elector(t, client.New(fakeCutOff{server: server, cut: &cuts[i]}), fmt.Sprint("c", i), nil)
+					go func() {
+						for ctx.Err() == nil {
+							if err := e.Run(ctx, lead); err != nil && !errors.Is(err, ErrLost) {
+								t.Error(err)
+							}
+						}
+						done <- struct{}{}
+					}()
+				}
+				for range 30 {
+					cuts[random.IntN(len(cuts))].Store(random.IntN(2) == 0)
+					time.Sleep(time.Duration(random.Int64N(int64(20 * time.Second))))
+				}
+				for i := range cuts {
+					cuts[i].Store(false)
+				}
+				time.Sleep(time.Minute)
+				if leading.Load() != 1 {
+					t.Errorf("%d leaders when all is well", leading.Load())
+				}
+				cancel()
+				for range cuts {
+					<-done
+				}
 			})
 		})
 	}
