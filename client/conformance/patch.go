@@ -64,7 +64,7 @@ func testStrategicPatch(t *testing.T, s *suite) {
 	if c := patched.GetSpec().GetContainers(); len(c) != 2 || c[0].GetImage() != "registry.example/main:1" || c[1].GetImage() != "registry.example/side:2" {
 		t.Errorf("containers %v", c)
 	}
-	patched = must(s.pods.Patch(s.ctx, s.namespace, "a", byStrategic, `{"metadata":{"labels":{"a":"b"},"finalizers":["kaji.dev/one"]}}`, ""))(t)
+	must(s.pods.Patch(s.ctx, s.namespace, "a", byStrategic, `{"metadata":{"labels":{"a":"b"},"finalizers":["kaji.dev/one"]}}`, ""))(t)
 	patched = must(s.pods.Patch(s.ctx, s.namespace, "a", byStrategic, `{"metadata":{"labels":{"$patch":"replace","c":"d"},"finalizers":["kaji.dev/two"]}}`, ""))(t)
 	if m := patched.GetMetadata(); fmt.Sprint(m.GetLabels()) != "map[c:d]" || len(m.GetFinalizers()) != 2 {
 		t.Errorf("metadata %v", m)

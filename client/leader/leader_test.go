@@ -213,7 +213,7 @@ func TestSleepCounts(t *testing.T) {
 			done <- e.Run(t.Context(), func(ctx context.Context) error { <-ctx.Done(); stopped = time.Now(); return nil })
 		}()
 		time.Sleep(time.Minute + 100*time.Millisecond)
-		slept.Store(int64(8 * time.Second)) // short enough to go on
+		slept.Store(int64(6 * time.Second)) // short enough to go on
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		select {
