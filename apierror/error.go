@@ -63,6 +63,8 @@ type Error struct {
 	Violations []FieldViolation
 	// RetryAfter is when trying again makes sense; 0 when unknown.
 	RetryAfter time.Duration
+	// Continue, of an Expired list, is a token to go on with all the same: for the rest of the collection as it is now.
+	Continue string
 
 	cause error
 }

@@ -97,6 +97,12 @@ func details(e *Error) []protoadapt.MessageV1 {
 	if e.Kind != "" {
 		info.Metadata = map[string]string{"kind": e.Kind, "namespace": e.Namespace, "name": e.Name}
 	}
+	if e.Continue != "" {
+		if info.Metadata == nil {
+			info.Metadata = map[string]string{}
+		}
+		info.Metadata["continue"] = e.Continue
+	}
 	out := []protoadapt.MessageV1{info}
 	if len(e.Violations) > 0 {
 		b := &errdetails.BadRequest{}
@@ -143,7 +149,7 @@ func FromStatus(err error) error {
 			if d.GetDomain() == Domain {
 				e.Reason = Reason(d.GetReason())
 				m := d.GetMetadata()
-				e.Kind, e.Namespace, e.Name = m["kind"], m["namespace"], m["name"]
+				e.Kind, e.Namespace, e.Name, e.Continue = m["kind"], m["namespace"], m["name"], m["continue"]
 			}
 		case *errdetails.BadRequest:
 			for _, v := range d.GetFieldViolations() {

@@ -24,6 +24,7 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 		}),
 		apierror.TooManyRequests("slow down", 2*time.Second),
 		apierror.Expired("revision 3 is compacted"),
+		{Reason: apierror.ReasonExpired, Message: "list again", Continue: "token"},
 		apierror.Forbidden("no"), apierror.Unavailable("no leader"), apierror.TooLarge("9 MiB"),
 	}
 	for _, want := range in {
@@ -32,7 +33,7 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 			t.Fatalf("%v did not come back as an API error: %v", want, err)
 		}
 		if got.Reason != want.Reason || got.Message != want.Message || got.Name != want.Name || got.Kind != want.Kind ||
-			got.Namespace != want.Namespace || got.RetryAfter != want.RetryAfter || fmt.Sprint(got.Violations) != fmt.Sprint(want.Violations) {
+			got.Namespace != want.Namespace || got.RetryAfter != want.RetryAfter || got.Continue != want.Continue || fmt.Sprint(got.Violations) != fmt.Sprint(want.Violations) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
@@ -66,6 +67,34 @@ func TestEachBindingIsTakenOrRefusedForItself(t *testing.T) {
 	}
 	if scheduled != "True" {
 		t.Errorf("PodScheduled is %q", scheduled)
+	}
+}
+
+func TestTriedBindingsBindNothing(t *testing.T) {
+	s := apitest.Start(t, nil)
+	ctx := context.Background()
+	pods := client.Of[*corev1.Pod](s.Client())
+	for _, name := range []string{"free", "bound"} {
+		check(pods.Create(ctx, newPod(name)))(t)
+	}
+	bind(t, s, "bound", "n1")
+	api := corev1.NewPodServiceClient(s.Client().Conn())
+	req := &corev1.BindPodsRequest{DryRun: []string{"All"}, Bindings: []*corev1.PodBinding{
+		{Namespace: "default", Name: "free", NodeName: "n2"}, {Namespace: "default", Name: "bound", NodeName: "n2"},
+		{Namespace: "default", Name: "absent", NodeName: "n2"},
+	}}
+	resp := check(api.BindPods(ctx, req))(t)
+	for i, want := range []codes.Code{codes.OK, codes.Aborted, codes.NotFound} {
+		if got := codes.Code(resp.GetResults()[i].GetCode()); got != want {
+			t.Errorf("binding %d would be %s, want %s", i, got, want)
+		}
+	}
+	if p := check(pods.Get(ctx, "default", "free"))(t); p.GetSpec().GetNodeName() != "" {
+		t.Errorf("it was bound to %s", p.GetSpec().GetNodeName())
+	}
+	req.DryRun = []string{"Some"}
+	if _, err := api.BindPods(ctx, req); apierror.ReasonOf(apierror.FromStatus(err)) != apierror.ReasonBadRequest {
+		t.Errorf("an unknown dry run: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package apiserver_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -96,8 +97,25 @@ func TestContinueAfterACompactionIsExpired(t *testing.T) {
 	}
 	st := check(s.Store.Status(ctx, &storev1.StatusRequest{}))(t)
 	check(s.Store.Compact(ctx, &storev1.CompactRequest{Revision: st.GetRevision()}))(t)
-	if _, _, err := maps.List(ctx, "default", &metav1.ListOptions{Limit: 2, Continue: meta.GetContinue()}); !apierror.IsExpired(err) {
-		t.Errorf("got %v", err)
+	_, _, err = maps.List(ctx, "default", &metav1.ListOptions{Limit: 2, Continue: meta.GetContinue()})
+	var expired *apierror.Error
+	if !errors.As(err, &expired) || !apierror.IsExpired(err) || expired.Continue == "" {
+		t.Fatalf("got %v", err)
+	}
+	// The error has a way on: the rest as it is now, from then on of one revision again.
+	for _, name := range []string{"m4", "m5"} {
+		check(maps.Create(ctx, configMap(name, nil)))(t)
+	}
+	rest, more, err := maps.List(ctx, "default", &metav1.ListOptions{Limit: 2, Continue: expired.Continue})
+	if err != nil || !slices.Equal(namesOf(rest), []string{"m2", "m4"}) || more.GetRemainingItemCount() != 1 {
+		t.Errorf("the rest is %v (%v), %v", namesOf(rest), more, err)
+	}
+	if err := maps.Delete(ctx, "default", "m5", nil); err != nil {
+		t.Fatal(err)
+	}
+	rest, more, err = maps.List(ctx, "default", &metav1.ListOptions{Limit: 2, Continue: more.GetContinue()})
+	if err != nil || !slices.Equal(namesOf(rest), []string{"m5"}) || more.GetContinue() != "" {
+		t.Errorf("the last is %v (%v), %v", namesOf(rest), more, err)
 	}
 	for name, token := range map[string]string{"nonsense": "nonsense", "of another collection": meta.GetContinue()} {
 		namespace := "default"

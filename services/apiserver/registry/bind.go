@@ -44,6 +44,10 @@ func (r *resource) bindPods(ctx context.Context, req *corev1.BindPodsRequest) (*
 	if n := len(req.GetBindings()); n > maxBindings {
 		return nil, apierror.BadRequest(fmt.Sprintf("%d bindings in one call; at most %d are taken", n, maxBindings))
 	}
+	dry, err := dryRun(req)
+	if err != nil {
+		return nil, err
+	}
 	allowed := map[string]bool{}
 	all := make([]*binding, len(req.GetBindings()))
 	seen := map[string]bool{}
@@ -72,7 +76,7 @@ func (r *resource) bindPods(ctx context.Context, req *corev1.BindPodsRequest) (*
 			one.key, one.current = key, r.cache.Get(key)
 		}
 	}
-	if err := r.bindAll(ctx, all); err != nil {
+	if err := r.bindAll(ctx, all, dry); err != nil {
 		return nil, err
 	}
 	resp := &corev1.BindPodsResponse{Results: make([]*corev1.PodBindingResult, len(all))}
@@ -84,22 +88,25 @@ func (r *resource) bindPods(ctx context.Context, req *corev1.BindPodsRequest) (*
 		}
 	}
 	r.audit.Info("write", "verb", "create", "kind", "pods.core/binding", "identity", caller(ctx).String(),
-		"bound", taken, "refused", len(all)-taken, "duration", time.Since(start))
+		"bound", taken, "refused", len(all)-taken, "dry_run", dry, "duration", time.Since(start))
 	return resp, nil
 }
 
-func (r *resource) bindAll(ctx context.Context, all []*binding) error {
+func (r *resource) bindAll(ctx context.Context, all []*binding, dry bool) error {
 	for range bindRounds {
 		var ready, stale []*binding
 		for _, b := range all {
 			if b.result != nil {
 				continue
 			}
-			if err := r.tryBinding(b); err == nil {
+			switch err := r.tryBinding(b); {
+			case err == nil && dry && b.fresh:
+				b.result = &corev1.PodBindingResult{}
+			case err == nil && !dry:
 				ready = append(ready, b)
-			} else if b.fresh {
+			case err != nil && b.fresh:
 				b.refuse(err)
-			} else {
+			default:
 				stale = append(stale, b)
 			}
 		}

@@ -40,6 +40,14 @@ func (r *resource) create(ctx context.Context, o kind.Object, opts *metav1.Creat
 	if err := checkManager(opts.GetFieldManager(), false); err != nil {
 		return nil, err
 	}
+	validation, err := fieldValidation(opts, validationIgnore)
+	if err != nil {
+		return nil, err
+	}
+	odd, err := r.unknown(o, validation)
+	if err != nil {
+		return nil, err
+	}
 	if m.ResourceVersion != "" {
 		return nil, apierror.BadRequest("an object to be created has no resourceVersion",
 			apierror.FieldViolation{Field: "metadata.resourceVersion", Description: "must be empty", Reason: "FieldValueForbidden"})
@@ -60,6 +68,9 @@ func (r *resource) create(ctx context.Context, o kind.Object, opts *metav1.Creat
 		}
 		res, err = r.createOnce(ctx, o, opts.GetFieldManager(), dry)
 		if !generated || !apierror.IsAlreadyExists(err) || try == nameTries {
+			if err == nil {
+				tell(ctx, odd)
+			}
 			return res, err
 		}
 	}

@@ -69,7 +69,7 @@ func FuzzContinue(f *testing.F) {
 	const prefix = "/pods.core/default/"
 	f.Add(continuation{Revision: 7, From: prefix + "web"}.token())
 	f.Add(continuation{Revision: 1 << 60, From: prefix}.token())
-	for _, seed := range []string{"", "e30", "bnVsbA", "W10", "!", continuation{Revision: -1, From: prefix}.token(), continuation{Revision: 1, From: "/secrets.core/"}.token()} {
+	for _, seed := range []string{"", "e30", "bnVsbA", "W10", "!", continuation{Revision: -2, From: prefix}.token(), continuation{Revision: anew, From: prefix}.token(), continuation{Revision: 1, From: "/secrets.core/"}.token()} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
@@ -80,7 +80,7 @@ func FuzzContinue(f *testing.F) {
 			}
 			return
 		}
-		if c.Revision <= 0 || !strings.HasPrefix(c.From, prefix) {
+		if (c.Revision <= 0 && c.Revision != anew) || !strings.HasPrefix(c.From, prefix) {
 			t.Fatalf("%q leads out of the collection: %+v", token, c)
 		}
 		back, err := parseContinue(c.token(), prefix)

@@ -32,11 +32,14 @@ func (l *listing) frame(typeURL string) (*frame.Message, error) {
 	return frame.List(meta, typeURL, l.items), nil
 }
 
-// continuation is what a continue token says: where to go on, and the revision of the whole list.
+// continuation is what a continue token says: where to go on, and the revision of the whole list; anew for the newest there is.
 type continuation struct {
 	Revision int64  `json:"rv"`
 	From     string `json:"from"`
 }
+
+// anew is the revision of a token by which a list goes on that can no longer be consistent.
+const anew = -1
 
 func (c continuation) token() string {
 	b, _ := json.Marshal(c) // cannot fail: a number and a string
@@ -49,7 +52,7 @@ func parseContinue(token, prefix string) (continuation, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &c)
 	}
-	if err != nil || c.Revision <= 0 || !strings.HasPrefix(c.From, prefix) {
+	if err != nil || (c.Revision <= 0 && c.Revision != anew) || !strings.HasPrefix(c.From, prefix) {
 		return c, apierror.BadRequest("the continue token is not one that this list gave out",
 			apierror.FieldViolation{Field: "options.continue", Description: "must come from a list of the same collection"})
 	}
@@ -93,7 +96,7 @@ func (r *resource) find(ctx context.Context, namespace string, o *metav1.ListOpt
 // page reads a selection at the revision that list options want.
 func (r *resource) page(ctx context.Context, s *watchcache.Selection, o *metav1.ListOptions) (watchcache.Page, error) {
 	var none watchcache.Page
-	limit := int(o.GetLimit())
+	limit, from := int(o.GetLimit()), ""
 	switch {
 	case o.GetContinue() != "":
 		if v := o.GetResourceVersion(); v != "" && v != "0" {
@@ -103,7 +106,14 @@ func (r *resource) page(ctx context.Context, s *watchcache.Selection, o *metav1.
 		if err != nil {
 			return none, err
 		}
-		return r.listAt(ctx, s, c.From, limit, c.Revision)
+		if c.Revision != anew {
+			p, err := r.listAt(ctx, s, c.From, limit, c.Revision)
+			if apierror.IsExpired(err) {
+				err = tooOldToContinue(c)
+			}
+			return p, err
+		}
+		from = c.From
 	case o.GetResourceVersionMatch() == "Exact":
 		revision, err := parseVersion(o.GetResourceVersion())
 		if err == nil && revision == 0 {
@@ -128,9 +138,18 @@ func (r *resource) page(ctx context.Context, s *watchcache.Selection, o *metav1.
 		if err != nil {
 			return none, storeError(err)
 		}
-		return r.listAt(ctx, s, "", limit, newest)
+		return r.listAt(ctx, s, from, limit, newest)
 	}
-	return r.cache.List(s, "", limit), nil
+	return r.cache.List(s, from, limit), nil
+}
+
+// tooOldToContinue is the answer to a token whose revision the store has forgotten. It has another, for those who would rather
+// see a list that is not of one moment than begin again.
+func tooOldToContinue(c continuation) error {
+	e := apierror.Expired("the continue token is too old to go on with a list of one revision: begin again without it, or use the token " +
+		"in this error's ErrorInfo (continue) for the rest of the objects as they are now, which may miss or repeat what changed meanwhile")
+	e.Continue = continuation{Revision: anew, From: c.From}.token()
+	return e
 }
 
 // checkMatch checks how the revision of a list is meant.

@@ -49,8 +49,12 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 	if err != nil {
 		return nil, err
 	}
-	strict := req.GetOptions().GetFieldValidation() == "Strict"
+	validation, err := fieldValidation(req.GetOptions(), validationWarn)
+	if err != nil {
+		return nil, err
+	}
 	var patched kind.Object
+	var odd []string
 	decide := func(current *watchcache.Entry) (outcome, error) {
 		seen, err := r.view(current.Object)
 		if err != nil {
@@ -64,7 +68,7 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 		if err != nil {
 			return outcome{}, err
 		}
-		if patched, err = manifest.FromJSON(r.kind, after, strict); err != nil {
+		if patched, odd, err = r.fromJSON(after, validation); err != nil {
 			return outcome{}, r.undecodable(req, err)
 		}
 		if m := kind.Metadata(patched); m.Name != req.GetName() || m.Namespace != req.GetNamespace() {
@@ -91,8 +95,11 @@ func (r *resource) patch(ctx context.Context, req *metav1.PatchRequest) (res *re
 		return nil, apierror.BadRequest(fmt.Sprintf("%s have no sub-resource %q that can be patched", r.kind, req.GetSubresource()))
 	}
 	res, err = r.hub.rewrite(ctx, req.GetNamespace(), req.GetName(), dry, decide)
-	if err == nil && req.GetSubresource() == "" {
-		r.warn(ctx, patched)
+	if err == nil {
+		tell(ctx, odd)
+		if req.GetSubresource() == "" {
+			r.warn(ctx, patched)
+		}
 	}
 	return r.shown(res, err)
 }

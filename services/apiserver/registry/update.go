@@ -39,6 +39,14 @@ func (r *resource) update(ctx context.Context, o kind.Object, subresource string
 	if err := checkManager(opts.GetFieldManager(), false); err != nil {
 		return nil, err
 	}
+	validation, err := fieldValidation(opts, validationIgnore)
+	if err != nil {
+		return nil, err
+	}
+	odd, err := r.unknown(o, validation)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := parseVersion(m.GetResourceVersion()); err != nil {
 		return nil, err
 	}
@@ -49,8 +57,11 @@ func (r *resource) update(ctx context.Context, o kind.Object, subresource string
 		}
 		return r.tracked(ctx, out, current.Object, opts.GetFieldManager(), subresource)
 	})
-	if err == nil && subresource == "" {
-		r.warn(ctx, o)
+	if err == nil {
+		tell(ctx, odd)
+		if subresource == "" {
+			r.warn(ctx, o)
+		}
 	}
 	return res, err
 }

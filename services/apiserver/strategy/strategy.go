@@ -38,7 +38,7 @@ type Strategy struct {
 	PrepareCreate func(obj kind.Object)
 	// PrepareUpdate carries over from old what a user may leave out, and computes the rest again.
 	PrepareUpdate func(new, old kind.Object)
-	// Warnings names the fields set in obj that nothing acts on, one sentence each.
+	// Warnings names the fields set in obj that nothing acts on, and old ways that newer ones replaced, one sentence each.
 	Warnings func(obj kind.Object) []string
 	// Subresources are the parts of the spec that are written by themselves, by name; nil when there are none.
 	Subresources map[string]Subresource
@@ -195,7 +195,7 @@ func assemble[T kind.Object](k *kind.Kind, r rules[T]) Strategy {
 			}
 		},
 		Warnings: func(obj kind.Object) []string {
-			return unsupported.warnings(obj)
+			return append(unsupported.warnings(obj), deprecated(obj)...)
 		},
 		Subresources: subresources(r.parts),
 	}
