@@ -40,6 +40,10 @@ func (d *describer) pod(p *corev1.Pod) {
 	}
 	w.heading(0, "Containers")
 	d.containers(spec.GetContainers(), status.GetContainerStatuses())
+	if len(spec.GetEphemeralContainers()) > 0 {
+		w.heading(0, "Ephemeral Containers")
+		d.containers(ephemeralContainers(p), status.GetEphemeralContainerStatuses())
+	}
 	rows := [][]string{{"Type", "Status", "Reason", "Message"}}
 	for _, c := range status.GetConditions() {
 		rows = append(rows, []string{c.GetType(), c.GetStatus(), c.GetReason(), c.GetMessage()})

@@ -55,7 +55,8 @@ func (c *Config) containerSecurity(pod *corev1.Pod, container *corev1.Container,
 	if own.GetSeLinuxOptions() != nil {
 		s.SELinux = selinux(own.GetSeLinuxOptions())
 	}
-	if in.TargetID != "" {
+	if in.TargetID != "" && s.Namespaces.PID == NamespaceContainer {
+		// Otherwise it sees the target's processes anyhow.
 		s.Namespaces.PID, s.Namespaces.TargetID = NamespaceTarget, in.TargetID
 	}
 	if err := setUser(&s, whole, own, in.Image); err != nil {

@@ -20,6 +20,7 @@ func TestPods(t *testing.T) {
 		"ends": ends, "crash loop": crashLoop, "images that are not there": absentImages, "pull secrets": pullSecrets,
 		"absent configuration": absentConfiguration, "deadline": deadline, "host network and ports": hostNetwork,
 		"names": names, "runtime class": runtimeClass, "exec": execTerminal, "logs": logs,
+		"ephemeral containers": ephemeralContainers, "debug a copy": debugCopy, "debug a node": debugNode,
 	})
 }
 

@@ -117,7 +117,7 @@ func lost(s *State, c *corev1.Container, old, out *corev1.ContainerStatus, now t
 	out.LastState = old.GetLastState()
 	out.RestartCount = old.GetRestartCount()
 	switch {
-	case old.GetState().GetTerminated() != nil && (Deleted(s) || Terminal(s, now)):
+	case old.GetState().GetTerminated() != nil && (Deleted(s) || Terminal(s, now) || ephemeral(s.Pod, c.GetName()) != nil):
 		out.State, out.ContainerId, out.ImageId, out.Ready = old.GetState(), old.GetContainerId(), old.GetImageId(), old.GetReady()
 		return
 	case old.GetState().GetTerminated() != nil:
@@ -127,7 +127,7 @@ func lost(s *State, c *corev1.Container, old, out *corev1.ContainerStatus, now t
 			ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "The container could not be located in the runtime",
 			StartedAt: old.GetState().GetRunning().GetStartedAt(), FinishedAt: timestamppb.New(now.Truncate(time.Second)), ContainerId: old.GetContainerId(),
 		}}
-		if Deleted(s) || Terminal(s, now) {
+		if Deleted(s) || Terminal(s, now) || ephemeral(s.Pod, c.GetName()) != nil {
 			out.State, out.ContainerId, out.ImageId = gone, old.GetContainerId(), old.GetImageId()
 			return
 		}
@@ -140,6 +140,12 @@ func lost(s *State, c *corev1.Container, old, out *corev1.ContainerStatus, now t
 			w.Reason = reasonInitializing
 		}
 		_, w.Message = hindrance(s)
+		if e := ephemeral(s.Pod, c.GetName()); e != nil {
+			w.Reason = reasonCreating // it does not wait for the init containers
+			if target := awaits(s, e); target != "" && w.Message == "" {
+				w.Message = "waiting for container " + target + " to run, whose processes it is to see"
+			}
+		}
 	}
 	out.State = &corev1.ContainerState{Waiting: w}
 }

@@ -29,6 +29,9 @@ func TestAnyLifeIsSound(t *testing.T) {
 			main = append(main, container(fmt.Sprint("m", i)))
 		}
 		p := podOf(rapid.SampledFrom([]string{policyAlways, policyOnFailure, policyNever}).Draw(t, "policy"), init, main)
+		for i := range rapid.IntRange(0, 2).Draw(t, "ephemerals") {
+			p.Spec.EphemeralContainers = append(p.Spec.EphemeralContainers, ephemeralOf(fmt.Sprint("e", i), rapid.SampledFrom([]string{"", "m0"}).Draw(t, "target")))
+		}
 		m := newSim(p)
 		m.fails = func(Action) *Failure {
 			if rapid.IntRange(0, 9).Draw(t, "fails") == 0 {
@@ -40,6 +43,9 @@ func TestAnyLifeIsSound(t *testing.T) {
 			switch rapid.IntRange(0, 6).Draw(t, "step") {
 			case 0:
 				c := rapid.SampledFrom(append(append([]*corev1.Container{}, init...), main...)).Draw(t, "who")
+				if e := p.Spec.GetEphemeralContainers(); len(e) > 0 && rapid.Bool().Draw(t, "ephemeral") {
+					c = Ephemeral(e[0])
+				}
 				m.exit(c.GetName(), int32(rapid.IntRange(0, 2).Draw(t, "code")))
 			case 1:
 				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 700).Draw(t, "seconds")) * time.Second)
@@ -56,6 +62,7 @@ func TestAnyLifeIsSound(t *testing.T) {
 				next := append([]*corev1.Container{}, m.s.Pod.Spec.Containers...)
 				next[i] = &corev1.Container{Name: next[i].Name, Image: next[i].Image + "x"}
 				m.s.Pod = podOf(p.Spec.RestartPolicy, init, next)
+				m.s.Pod.Spec.EphemeralContainers = p.Spec.EphemeralContainers
 			case 5:
 				for i := range m.s.Seen.Containers {
 					if c := &m.s.Seen.Containers[i]; c.State == observed.Running && rapid.Bool().Draw(t, "lost track") {

@@ -73,7 +73,7 @@ func policy(pod *corev1.Pod, c *corev1.Container) string {
 
 // restarts tells whether an ended container is to be started again.
 func restarts(pod *corev1.Pod, c *corev1.Container, last *observed.Container) bool {
-	if last.State != observed.Exited {
+	if last.State != observed.Exited || ephemeral(pod, c.GetName()) != nil {
 		return false
 	}
 	if h := last.Hash(); h != "" && h != Hash(c) {

@@ -29,6 +29,7 @@ func run(s *State, p *Plan) {
 	if !s.Mounted {
 		return
 	}
+	runEphemeral(s, box, p)
 	if !runInit(s, box, p) {
 		return
 	}
@@ -38,12 +39,6 @@ func run(s *State, p *Plan) {
 		}
 		if start(s, box, c, "", p) {
 			return
-		}
-	}
-	for _, e := range s.Pod.GetSpec().GetEphemeralContainers() {
-		c := Ephemeral(e)
-		if latest(s, c.GetName(), "") == nil && !s.starting(c.GetName()) {
-			start(s, box, c, e.GetTargetContainerName(), p)
 		}
 	}
 }
@@ -351,6 +346,45 @@ func isInit(pod *corev1.Pod, c *corev1.Container) bool {
 		}
 	}
 	return false
+}
+
+// runEphemeral starts containers that were added to look into the pod, each once. They do not wait for the init containers:
+// those may be what is looked into.
+func runEphemeral(s *State, box *observed.Sandbox, p *Plan) {
+	for _, e := range s.Pod.GetSpec().GetEphemeralContainers() {
+		c := Ephemeral(e)
+		last := latest(s, c.GetName(), "")
+		if s.starting(c.GetName()) || last != nil && last.State != observed.Created || hasRun(s, c.GetName()) || awaits(s, e) != "" {
+			continue
+		}
+		start(s, box, c, e.GetTargetContainerName(), p)
+	}
+}
+
+// awaits names the container whose processes an ephemeral container is to see and that does not run; "" when it waits for
+// none.
+func awaits(s *State, e *corev1.EphemeralContainer) string {
+	name := e.GetTargetContainerName()
+	if last := latest(s, name, ""); name == "" || last != nil && last.State == observed.Running {
+		return ""
+	}
+	return name
+}
+
+// hasRun tells whether the status has said that a container ran, though the runtime may have forgotten it.
+func hasRun(s *State, name string) bool {
+	st := published(s, name)
+	return st.GetState().GetRunning() != nil || st.GetState().GetTerminated() != nil || st.GetLastState().GetTerminated() != nil
+}
+
+// ephemeral finds an ephemeral container of the pod; nil when there is none of that name.
+func ephemeral(pod *corev1.Pod, name string) *corev1.EphemeralContainer {
+	for _, e := range pod.GetSpec().GetEphemeralContainers() {
+		if e.GetEphemeralContainerCommon().GetName() == name {
+			return e
+		}
+	}
+	return nil
 }
 
 // Ephemeral is the container that an ephemeral container stands for.

@@ -231,9 +231,18 @@ func (m *sim) start(a StartContainer) {
 // checkOrder fails if a container starts before an init container it has to wait
 // for has had its turn in the same sandbox.
 func (m *sim) checkOrder(a StartContainer) {
+	if e := ephemeral(m.s.Pod, a.Container.GetName()); e != nil {
+		if a.Attempt != 0 {
+			m.broken("%s is started again", a.Container.GetName())
+		}
+		if last := latest(&m.s, e.GetTargetContainerName(), a.SandboxID); a.Target != "" && (last == nil || last.State != observed.Running) {
+			m.broken("%s is started though its target does not run", a.Container.GetName())
+		}
+		return
+	}
 	initialized := false
 	for _, c := range m.s.Seen.Containers {
-		initialized = initialized || c.SandboxID == a.SandboxID && !isInit(m.s.Pod, &corev1.Container{Name: c.Name})
+		initialized = initialized || c.SandboxID == a.SandboxID && !isInit(m.s.Pod, &corev1.Container{Name: c.Name}) && ephemeral(m.s.Pod, c.Name) == nil
 	}
 	for _, c := range m.s.Pod.GetSpec().GetContainers() {
 		initialized = initialized || m.s.starting(c.GetName())
@@ -310,7 +319,7 @@ func (m *sim) checkStatus(st *corev1.PodStatus) {
 	if ready[condReady] == "True" && ready[condContainers] != "True" {
 		m.broken("ready without its containers")
 	}
-	for _, c := range append(append([]*corev1.ContainerStatus{}, st.GetInitContainerStatuses()...), st.GetContainerStatuses()...) {
+	for _, c := range slices.Concat(st.GetInitContainerStatuses(), st.GetContainerStatuses(), st.GetEphemeralContainerStatuses()) {
 		n := 0
 		if c.GetState().GetRunning() != nil {
 			n++

@@ -57,7 +57,9 @@ func Status(s *State, now time.Time) *corev1.PodStatus {
 		st.ContainerStatuses = append(st.ContainerStatuses, containerStatus(s, now, c))
 	}
 	for _, e := range spec.GetEphemeralContainers() {
-		st.EphemeralContainerStatuses = append(st.EphemeralContainerStatuses, containerStatus(s, now, Ephemeral(e)))
+		c := containerStatus(s, now, Ephemeral(e))
+		c.Ready, c.Started = false, nil // it serves nobody
+		st.EphemeralContainerStatuses = append(st.EphemeralContainerStatuses, c)
 	}
 	setIPs(s, st)
 	st.Phase = phase(s, st, now)

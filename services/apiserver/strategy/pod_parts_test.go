@@ -73,6 +73,10 @@ func TestResize(t *testing.T) {
 	runParts(t, "resize", basePod+"  resources: {requests: {cpu: 1}}\n", []ruleCase{
 		{"resources of the pod", burstable(`{requests: {cpu: 500m}}`), []string{"spec Forbidden"}},
 	})
+	runParts(t, "resize", base(`{requests: {cpu: 100m}}`)+"  nodeName: n1\n", []ruleCase{
+		{"on a node, nothing", `{}`, nil},
+		{"on a node", burstable(`{requests: {cpu: 200m}}`), []string{"spec Forbidden"}},
+	})
 	runUpdates(t, base(`{requests: {cpu: 100m}}`), []ruleCase{
 		{"through the pod itself", burstable(`{requests: {cpu: 200m}}`), []string{"spec.containers Forbidden"}},
 	})

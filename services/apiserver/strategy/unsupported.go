@@ -30,7 +30,6 @@ func Unsupported() []Gap {
 		windows  = "there are no Windows nodes"
 	)
 	gaps := []Gap{
-		{core + "PodSpec", "ephemeral_containers", "there is no way yet to add a container to a running pod", nil, nil},
 		{core + "PodSpec", "resource_claims", noDevice, nil, nil},
 		{core + "PodSpec", "preemption_policy", "the scheduler does not preempt pods yet", []string{"PreemptLowerPriority", "Never"}, nil},
 		{core + "PodSpec", "enable_service_links", "services are not told to containers by environment variables yet", []string{"true", "false"}, nil},

@@ -455,7 +455,7 @@ type PatchRequest struct {
 	Type PatchType `protobuf:"varint,3,opt,name=type,proto3,enum=kaji.meta.v1.PatchType" json:"type,omitempty"`
 	// The patch as JSON, in Kubernetes' JSON form of the kind.
 	Patch []byte `protobuf:"bytes,4,opt,name=patch,proto3" json:"patch,omitempty"`
-	// Sub-resource to patch, e.g. "status"; empty for the object itself.
+	// Sub-resource to patch; empty for the object itself. Which there are depends on the kind.
 	Subresource string `protobuf:"bytes,5,opt,name=subresource,proto3" json:"subresource,omitempty"`
 	// Field manager, force and dry run.
 	Options       *PatchOptions `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
@@ -633,14 +633,14 @@ const file_kaji_meta_v1_requests_proto_rawDesc = "" +
 	"\x17DeleteCollectionRequest\x12%\n" +
 	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12<\n" +
 	"\flist_options\x18\x02 \x01(\v2\x19.kaji.meta.v1.ListOptionsR\vlistOptions\x125\n" +
-	"\aoptions\x18\x03 \x01(\v2\x1b.kaji.meta.v1.DeleteOptionsR\aoptions\"\x9b\x02\n" +
+	"\aoptions\x18\x03 \x01(\v2\x1b.kaji.meta.v1.DeleteOptionsR\aoptions\"\xb8\x02\n" +
 	"\fPatchRequest\x12%\n" +
 	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x04name\x125\n" +
 	"\x04type\x18\x03 \x01(\x0e2\x17.kaji.meta.v1.PatchTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04type\x12\x1d\n" +
-	"\x05patch\x18\x04 \x01(\fB\a\xbaH\x04z\x02\x10\x01R\x05patch\x128\n" +
-	"\vsubresource\x18\x05 \x01(\tB\x16\xbaH\x13r\x11R\x00R\x06statusR\x05scaleR\vsubresource\x124\n" +
+	"\x05patch\x18\x04 \x01(\fB\a\xbaH\x04z\x02\x10\x01R\x05patch\x12U\n" +
+	"\vsubresource\x18\x05 \x01(\tB3\xbaH0r.R\x00R\x06statusR\x05scaleR\x13ephemeralcontainersR\x06resizeR\vsubresource\x124\n" +
 	"\aoptions\x18\x06 \x01(\v2\x1a.kaji.meta.v1.PatchOptionsR\aoptions\"\xaa\x01\n" +
 	"\fApplyRequest\x12%\n" +
 	"\tnamespace\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\tnamespace\x12\x1e\n" +
