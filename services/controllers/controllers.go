@@ -21,6 +21,7 @@ import (
 	"kaji.dev/kaji/client/leader"
 	"kaji.dev/kaji/grpcserver"
 	"kaji.dev/kaji/services/controllers/deployment"
+	"kaji.dev/kaji/services/controllers/disruption"
 	"kaji.dev/kaji/services/controllers/garbagecollector"
 	"kaji.dev/kaji/services/controllers/namespace"
 	"kaji.dev/kaji/services/controllers/nodelifecycle"
@@ -147,4 +148,5 @@ func addAll(s *runtime.Scope, cfg Config) {
 	serviceaccount.Add(s)
 	nodelifecycle.Add(s, nodelifecycle.Config{Grace: cfg.NodeGrace})
 	podgc.Add(s, cfg.EndedPods)
+	disruption.Add(s)
 }

@@ -21,7 +21,7 @@ func added(p *corev1.Pod, name string) *corev1.ContainerState {
 func ephemeralContainers(r *rig) {
 	r.run(sleeper("looked-at", ""))
 	r.ready("looked-at")
-	r.kaji("debug", "looked-at", "--image="+r.image, "-c", "look", "--target=main", "--", "sh", "-c", "tr '\\000' ' ' </proc/1/cmdline; exec sleep 1000")
+	r.kaji("debug", "looked-at", "--image="+r.image, "-c", "look", "--target=main", "--", "sh", "-c", "tr '\\000' ' ' </proc/1/cmdline; echo; exec sleep 1000")
 	r.pod("looked-at", "has a running debugger", func(p *corev1.Pod) bool { return added(p, "look").GetRunning() != nil })
 	until(r.t, "the debugger sees the target's processes", func() error {
 		if out := r.kaji("logs", "looked-at", "-c", "look"); !strings.Contains(out, "sleep 1000") {
@@ -35,7 +35,7 @@ func ephemeralContainers(r *rig) {
 	contains(r.t, "describe", r.kaji("describe", "pod", "looked-at"), "Ephemeral Containers", "look")
 
 	// Without a target it sees itself alone. It ends with an error and is left at that.
-	r.kaji("debug", "looked-at", "--image="+r.image, "-c", "once", "--", "sh", "-c", "tr '\\000' ' ' </proc/1/cmdline; exit 3")
+	r.kaji("debug", "looked-at", "--image="+r.image, "-c", "once", "--", "sh", "-c", "tr '\\000' ' ' </proc/1/cmdline; echo; exit 3")
 	p := r.pod("looked-at", "has an ended debugger", func(p *corev1.Pod) bool { return added(p, "once").GetTerminated() != nil })
 	if end := added(p, "once").GetTerminated(); end.GetExitCode() != 3 || !isReady(p) || p.GetStatus().GetPhase() != "Running" {
 		r.t.Errorf("%v", p.GetStatus())

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"kaji.dev/kaji/client"
 	"kaji.dev/kaji/deploy/supervise"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 )
 
 // TestScheduling is where pods go on a cluster of three nodes, and what becomes of them when one is lost.
@@ -177,12 +179,82 @@ func drain(r *rig) {
 		}
 	}
 	r.kaji("uncordon", "node-3")
+	budgeted(r)
 	r.kaji("taint", "nodes", "node-1", "node-2", "busy:NoSchedule")
 	r.run(sleeper("untainted", ""))
 	r.on("untainted", "node-3")
 	r.kaji("taint", "nodes", "node-1", "node-2", "busy-")
 	r.kaji("delete", "deployment", "drains")
 	r.remove("untainted")
+}
+
+// budgeted drains a node of pods that a budget lets go one at a time: never are fewer ready than it says.
+func budgeted(r *rig) {
+	r.run(`
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: drains}
+spec: {minAvailable: 5, selector: {matchLabels: {app: drains}}}
+`)
+	until(r.t, "the budget is reckoned", func() error {
+		if out := r.kaji("get", "pdb", "drains", "-o", "jsonpath={.status.disruptionsAllowed}"); out != "1" {
+			return fmt.Errorf("%q may go", out)
+		}
+		return nil
+	})
+	node := ""
+	on := map[string]int{}
+	for _, p := range r.podsOf("drains") {
+		if on[p.GetSpec().GetNodeName()]++; on[p.GetSpec().GetNodeName()] > on[node] {
+			node = p.GetSpec().GetNodeName()
+		}
+	}
+	ended, least := make(chan struct{}), make(chan int)
+	go func() {
+		fewest := 6
+		for {
+			select {
+			case <-ended:
+				least <- fewest
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			pods, _, err := client.Of[*corev1.Pod](r.api).List(context.Background(), "default", &metav1.ListOptions{LabelSelector: "app=drains"})
+			if err != nil {
+				continue // the drain itself tells of a cluster that does not answer
+			}
+			ready := 0
+			for _, p := range pods {
+				if isReady(p) && p.GetMetadata().GetDeletionTimestamp() == nil {
+					ready++
+				}
+			}
+			fewest = min(fewest, ready)
+		}
+	}()
+	out, err := r.try("drain", node, "--timeout=2m")
+	close(ended)
+	if fewest := <-least; err != nil || fewest < 5 {
+		r.t.Errorf("at some time %d were ready: %v\n%s", fewest, err, out)
+	}
+	contains(r.t, "drain", out, "node/"+node+" drained")
+	// One that can never be met: drain says for whom it waits, and gives up in time.
+	r.kaji("uncordon", node)
+	r.kaji("patch", "pdb", "drains", "-p", `{"spec":{"minAvailable":"100%"}}`)
+	r.kaji("rollout", "status", "deployment/drains", "--timeout=2m")
+	for node := range on {
+		if len(r.kaji("get", "pods", "-l", "app=drains", "--field-selector=spec.nodeName="+node, "-o", "name")) == 0 {
+			continue
+		}
+		out, err := r.try("drain", node, "--pod-selector=app=drains", "--timeout=3s")
+		if err == nil {
+			r.t.Errorf("%s was drained: %s", node, out)
+		}
+		contains(r.t, "drain", out, "waiting for pod default/drains-", "the disruption budget drains needs 6 healthy pods", "is not drained after 3s")
+		r.kaji("uncordon", node)
+		break
+	}
+	r.kaji("delete", "pdb", "drains")
 }
 
 func tooBig(r *rig) {

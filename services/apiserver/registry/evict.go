@@ -42,6 +42,10 @@ func (r *resource) evictPod(ctx context.Context, e *policyv1.Eviction, opts *met
 	if err != nil {
 		return nil, err
 	}
+	// A budget that has just been made holds from then on.
+	if err := r.cfg.Caches.Fresh(ctx); err != nil {
+		return nil, err
+	}
 	res, err = r.rewrite(ctx, m.GetNamespace(), m.GetName(), dry, func(current *watchcache.Entry) (outcome, error) {
 		return r.evicted(ctx, current.Object.(*corev1.Pod), e.GetDeleteOptions(), policy, dry)
 	})
@@ -65,10 +69,14 @@ func (r *resource) evicted(ctx context.Context, pod *corev1.Pod, opts *metav1.De
 		out.guards = admit.Guards()
 		return out, nil
 	}
-	marked := clone(pod).(*corev1.Pod)
-	r.markDisrupted(marked)
-	out := r.ending(marked, opts, policy)
-	out.guards = admit.Guards()
+	guards, writes, err := r.charge(ctx, pod)
+	if err != nil {
+		return outcome{}, err
+	}
+	target := clone(pod).(*corev1.Pod)
+	r.markDisrupted(target)
+	out := r.ending(target, opts, policy)
+	out.guards, out.also = append(admit.Guards(), guards...), writes
 	return out, nil
 }
 

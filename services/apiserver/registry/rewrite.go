@@ -18,6 +18,7 @@ type outcome struct {
 	object kind.Object // what to store; nil to leave the object as it is
 	remove bool        // take the object out of the store; object is what it was last
 	guards []admission.Guard
+	also   []*storev1.Op // writes to other objects, which guards protect
 }
 
 // rewrite changes one object: it reads it, asks what should become of it, and writes that if the object is still as
@@ -76,7 +77,7 @@ func (r *resource) rewrite(ctx context.Context, namespace, name string, dry bool
 		base := r.cfg.Caches.Revision() // the write comes after it
 		resp, resent, err := r.txn(ctx, &storev1.TxnRequest{
 			Compares: append(guarded(want.guards), unchanged(key, current.Revision)),
-			Success:  []*storev1.Op{op},
+			Success:  append([]*storev1.Op{op}, want.also...),
 			Failure:  []*storev1.Op{lookup(key)},
 		})
 		switch {

@@ -16,7 +16,6 @@ func idleKinds() []Gap {
 		{"kaji.batch.v1.CronJob", "it makes no Jobs until there is a CronJob controller"},
 		{"kaji.batch.v1.Job", "it runs no pods until there is a Job controller"},
 		{"kaji.core.v1.PersistentVolumeClaim", "it gets no volume until there is a PersistentVolume controller"},
-		{"kaji.policy.v1.PodDisruptionBudget", "it holds back no eviction until there is a disruption controller"},
 	} {
 		out = append(out, Gap{Message: k.message, Why: k.why})
 	}
