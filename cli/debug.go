@@ -212,7 +212,7 @@ func (d *debugCommand) toContainer(env []*corev1.EnvVar, security *corev1.Securi
 	}
 }
 
-// enter waits until the container runs, when somebody wants to get in, and says how.
+// enter attaches to the container once it runs, when it has a standard input.
 func (d *debugCommand) enter(ctx context.Context, conn *client.Client, pod *corev1.Pod) error {
 	m := pod.GetMetadata()
 	if !d.stdin {
@@ -222,17 +222,18 @@ func (d *debugCommand) enter(ctx context.Context, conn *client.Client, pod *core
 	if err := d.awaitContainer(ctx, conn, pod); err != nil {
 		return err
 	}
-	d.say("`kaji exec -it %s -c %s -- sh` gets in", m.GetName(), d.container)
-	return nil
+	a := &attachment{s: d.session, stdin: d.stdin, tty: d.tty, quiet: d.quiet, container: d.container}
+	return a.run(ctx, conn, pod)
 }
 
-// awaitContainer waits until the container runs, or has.
+// awaitContainer waits until the container runs.
 func (d *debugCommand) awaitContainer(ctx context.Context, conn *client.Client, pod *corev1.Pod) error {
 	m := pod.GetMetadata()
 	limited, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	why := "nothing is known of it yet"
 	found := false
+	var end *corev1.ContainerStateTerminated
 	look := func(o kind.Object) (bool, error) {
 		st := o.(*corev1.Pod).GetStatus()
 		for _, all := range [][]*corev1.ContainerStatus{st.GetEphemeralContainerStatuses(), st.GetContainerStatuses()} {
@@ -243,7 +244,8 @@ func (d *debugCommand) awaitContainer(ctx context.Context, conn *client.Client, 
 				if w := c.GetState().GetWaiting(); w != nil {
 					why = strings.TrimSuffix(w.GetReason()+": "+w.GetMessage(), ": ")
 				}
-				found = c.GetState().GetRunning() != nil || c.GetState().GetTerminated() != nil
+				end = c.GetState().GetTerminated()
+				found = c.GetState().GetRunning() != nil || end != nil
 			}
 		}
 		return found, nil
@@ -261,6 +263,9 @@ func (d *debugCommand) awaitContainer(ctx context.Context, conn *client.Client, 
 			return look(o)
 		})
 	switch {
+	case err == nil && end != nil:
+		return &advice{err: fmt.Errorf("container %s has ended already, with exit code %d", d.container, end.GetExitCode()),
+			next: fmt.Sprintf("`kaji logs %s -c %s` shows what it wrote", m.GetName(), d.container)}
 	case found || err != nil && limited.Err() == nil:
 		return err
 	case ctx.Err() != nil:

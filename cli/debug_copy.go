@@ -76,8 +76,8 @@ func (d *debugCommand) copied(pod *corev1.Pod, env []*corev1.EnvVar) (*corev1.Po
 			return nil, fmt.Errorf("--set-image: pod %s has no container %q", pod.GetMetadata().GetName(), name)
 		}
 	}
-	switch {
-	case d.image == "": // other images are all that is wanted
+	switch d.image {
+	case "": // other images are all that is wanted
 		if d.container == "" {
 			d.container = spec.GetContainers()[0].GetName()
 		}

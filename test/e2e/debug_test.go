@@ -51,6 +51,13 @@ func ephemeralContainers(r *rig) {
 			r.t.Errorf("%s: %v, %q", name, err, out)
 		}
 	}
+	// With a terminal one is in at once.
+	c := r.console("debug", "-it", "looked-at", "--image="+r.image, "-c", "shell", "--target=main", "--", "sh")
+	c.types("echo se''en $(tr '\\000' ' ' </proc/1/cmdline)\n")
+	c.shows("seen sleep 1000")
+	c.types("exit 7\n")
+	c.ends(0)
+	r.pod("looked-at", "has an ended shell", func(p *corev1.Pod) bool { return added(p, "shell").GetTerminated().GetExitCode() == 7 })
 	// An image that is not there: it says so, and the pod goes on.
 	r.kaji("debug", "looked-at", "--image="+r.cfg.Registry()+"/none:1", "-c", "absent")
 	p = r.pod("looked-at", "waits for an image", func(p *corev1.Pod) bool {
