@@ -21,6 +21,7 @@ import (
 const (
 	maxText     = 1024
 	maxExponent = 256
+	maxExact    = 9 // characters of text that is written as it is read, up to the suffix G
 )
 
 var errTooLarge = errors.New("it has too many digits, or too large an exponent")
@@ -36,7 +37,15 @@ func ParseText(text string) (resource.Quantity, error) {
 			return resource.Quantity{}, errTooLarge
 		}
 	}
-	return resource.ParseQuantity(text)
+	q, err := resource.ParseQuantity(text)
+	if err != nil || len(text) <= maxExact && !strings.ContainsAny(text, "eEPT") {
+		return q, err
+	}
+	// There is no suffix for 1e21 and more, and apimachinery writes such numbers without: 1000E becomes 1.
+	if back, err := resource.ParseQuantity(q.String()); err != nil || back.Cmp(q) != 0 {
+		return resource.Quantity{}, errTooLarge
+	}
+	return q, nil
 }
 
 // Parse reads a Quantity message. A nil or empty message is zero, as Kubernetes decodes it.

@@ -89,7 +89,7 @@ func TestNumbersTooLargeToReckonWith(t *testing.T) {
 	for text, fine := range map[string]bool{
 		"1e18": true, "1E": true, "1E3": true, "1e256": true, "1e-256": true, "1e257": false, "1e-257": false,
 		"1e999999999": false, "1E-999999999": false, "1e99999999999999999999": false,
-		strings.Repeat("9", 1024): true, strings.Repeat("9", 1025): false,
+		strings.Repeat("9", 1024): true, "1" + strings.Repeat("0", 31): false, "1" + strings.Repeat("0", 20): true, "1000E": false, "1000000P": false, "999E": true, strings.Repeat("9", 1025): false,
 	} {
 		if _, err := ParseText(text); (err == nil) != fine {
 			t.Errorf("%.20s: %v", text, err)
