@@ -253,7 +253,7 @@ func TestDeletedLease(t *testing.T) {
 			time.Sleep(3 * time.Second)
 		}
 		for range 20 {
-			time.Sleep(1700 * time.Millisecond)
+			time.Sleep(5300 * time.Millisecond) // time to make it again, and for the other to see it
 			if err := client.Of[*coordinationv1.Lease](server.Client()).Delete(ctx, "kaji-system", "test", nil); err != nil && !apierror.IsNotFound(err) {
 				t.Fatal(err)
 			}
