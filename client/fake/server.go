@@ -72,11 +72,13 @@ func New(objects ...kind.Object) *client.Client {
 // NewServer makes a server that holds the objects as they are given, status and all; uid, creation time and generation are filled where empty.
 func NewServer(objects ...kind.Object) *Server {
 	s := &Server{
-		now:     time.Now,
-		objects: map[string]kind.Object{},
-		changed: make(chan struct{}),
-		broken:  make(chan struct{}),
-		pages:   map[string]page{},
+		now: time.Now,
+		// As a store's: a list at revision 0 could not be told from one that says no revision.
+		revision: 1,
+		objects:  map[string]kind.Object{},
+		changed:  make(chan struct{}),
+		broken:   make(chan struct{}),
+		pages:    map[string]page{},
 	}
 	s.Seed(objects...)
 	return s
