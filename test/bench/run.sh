@@ -36,4 +36,4 @@ echo "## Scheduling"
 go test -run '^$' -bench . -benchtime 1x ./test/bench/scheduler
 echo
 echo "## Go benchmarks of the parts"
-go test -run '^$' -bench . -benchtime 2s ./raftstore ./services/apiserver ./services/scheduler/placement
+go test -run '^$' -bench . -benchtime 2s ./raftstore ./services/apiserver ./services/apiserver/flowcontrol ./services/scheduler/placement
