@@ -20,7 +20,8 @@ var runs struct {
 
 // ran takes note of a command line that succeeded; 1 is how diff says that there are differences.
 func ran(args []string, err error) {
-	if err != nil && !(len(args) > 0 && args[0] == "diff" && exitCode(err) == 1) {
+	differs := len(args) > 0 && args[0] == "diff" && exitCode(err) == 1
+	if err != nil && !differs {
 		return
 	}
 	runs.mu.Lock()
