@@ -59,7 +59,7 @@ func (r *resource) charge(ctx context.Context, pod *corev1.Pod) ([]admission.Gua
 	if err != nil {
 		return nil, nil, err
 	}
-	stored, _ := marked(value)
+	stored, _ := res.marked(value)
 	op, err := res.put(ctx, key, stored)
 	if err != nil {
 		return nil, nil, err
