@@ -22,6 +22,7 @@ type logsCommand struct {
 	*session
 	follow, previous, timestamps  bool
 	allContainers, allPods, names bool
+	ignoreErrors                  bool
 	container, label              string
 	tail, limit                   int64
 	since                         time.Duration
@@ -34,7 +35,10 @@ func newLogs(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logs (POD | KIND/NAME | -l SELECTOR)",
 		Short: "Print what containers write",
-		Long:  "Print what containers write. Of a Deployment, ReplicaSet or Service, one pod is taken, or all with --all-pods.",
+		Long: `Print what containers write. Of a Deployment, ReplicaSet or Service, one pod is taken, or all with --all-pods.
+
+With -f and -l or --all-pods, pods may come and go: new ones and containers that are restarted are followed from their first
+line on, until all pods have ended or you interrupt it.`,
 		Example: `  kaji logs web-1
   kaji logs -f deployment/web --tail=20
   kaji logs web-1 -c sidecar --previous
@@ -48,7 +52,8 @@ func newLogs(s *session) *cobra.Command {
 	f.BoolVarP(&l.previous, "previous", "p", false, "of the container that ran before the last restart")
 	f.BoolVar(&l.timestamps, "timestamps", false, "begin each line with its time")
 	f.BoolVar(&l.allContainers, "all-containers", false, "of all containers of the pod")
-	f.BoolVar(&l.allPods, "all-pods", false, "of all pods of the Deployment, ReplicaSet or Service")
+	f.BoolVar(&l.allPods, "all-pods", false, "of all pods of the Deployment, ReplicaSet or Service, with --prefix")
+	f.BoolVar(&l.ignoreErrors, "ignore-errors", false, "with -f: a log that cannot be read is told, and no failure")
 	f.BoolVar(&l.names, "prefix", false, "begin each line with its pod and container")
 	f.StringVarP(&l.container, "container", "c", "", "container; the only or first one when not given")
 	f.StringVarP(&l.label, "selector", "l", "", "label selector of pods")
@@ -115,6 +120,9 @@ func (l *logsCommand) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if l.allPods && !c.Flags().Changed("prefix") {
+		l.names = true
+	}
 	sources, err := l.sources(c, conn, args)
 	if err != nil {
 		return err
@@ -123,12 +131,22 @@ func (l *logsCommand) run(c *cobra.Command, args []string) error {
 		return &advice{err: fmt.Errorf("that would follow %d logs at once", len(sources)), next: fmt.Sprintf("--max-log-requests=%d allows it", len(sources))}
 	}
 	out := &lineWriter{out: l.Out}
-	print := func(ctx context.Context, src source) error {
-		prefix := ""
-		if l.names {
-			prefix = fmt.Sprintf("[pod/%s/%s] ", src.pod.GetMetadata().GetName(), src.container)
+	if l.follow && (l.label != "" || l.allPods) {
+		namespace, text := l.namespace(), l.label
+		if l.label == "" {
+			var pod *corev1.Pod
+			if pod, namespace, text, err = podSelector(c.Context(), l.session, c, conn, args[0]); err != nil {
+				return err
+			}
+			if pod != nil {
+				namespace, text = pod.GetMetadata().GetNamespace(), ""
+			}
+			return l.followAll(c.Context(), conn, namespace, text, pod.GetMetadata().GetName(), options, out)
 		}
-		return printLog(ctx, conn, src, proto.CloneOf(options), out.source(prefix, len(sources) > 1))
+		return l.followAll(c.Context(), conn, namespace, text, "", options, out)
+	}
+	print := func(ctx context.Context, src source) error {
+		return printLog(ctx, conn, src, proto.CloneOf(options), out.source(l.prefix(src), len(sources) > 1))
 	}
 	if !l.follow || len(sources) == 1 {
 		for _, src := range sources {
@@ -145,6 +163,13 @@ func (l *logsCommand) run(c *cobra.Command, args []string) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func (l *logsCommand) prefix(src source) string {
+	if !l.names {
+		return ""
+	}
+	return fmt.Sprintf("[pod/%s/%s] ", src.pod.GetMetadata().GetName(), src.container)
 }
 
 func (l *logsCommand) sources(c *cobra.Command, conn *client.Client, args []string) ([]source, error) {

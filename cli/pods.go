@@ -21,44 +21,14 @@ import (
 // podsFor finds the pods that an argument means: a pod by name, or those of a Deployment, ReplicaSet or
 // Service, the ones to prefer first: running, ready, longest so.
 func podsFor(ctx context.Context, s *session, c *cobra.Command, conn *client.Client, arg string) ([]*corev1.Pod, error) {
-	word, name, ok := strings.Cut(arg, "/")
-	if !ok {
-		word, name = "pods", arg
-	}
-	k, err := lookup(word)
+	pod, namespace, text, err := podSelector(ctx, s, c, conn, arg)
 	if err != nil {
 		return nil, err
 	}
-	if name == "" {
-		return nil, usage(c, "%q names nothing", arg)
+	if pod != nil {
+		return []*corev1.Pod{pod}, nil
 	}
-	if !k.Namespaced() {
-		return nil, fmt.Errorf("%s has no pods", k.Plural())
-	}
-	o, err := get(ctx, conn, target{kind: k, namespace: s.namespace(), name: name})
-	if err != nil {
-		return nil, err
-	}
-	var text string
-	switch o := o.(type) {
-	case *corev1.Pod:
-		return []*corev1.Pod{o}, nil
-	case *appsv1.Deployment:
-		text, err = selectorText(o.GetSpec().GetSelector())
-	case *appsv1.ReplicaSet:
-		text, err = selectorText(o.GetSpec().GetSelector())
-	case *corev1.Service:
-		if len(o.GetSpec().GetSelector()) == 0 {
-			return nil, fmt.Errorf("%s has no selector, so it has no pods", arg)
-		}
-		text = strings.Join(sortedPairs(o.GetSpec().GetSelector()), ",")
-	default:
-		return nil, fmt.Errorf("%s has no pods", k.Plural())
-	}
-	if err != nil {
-		return nil, err
-	}
-	pods, err := podsBy(ctx, conn, o.GetMetadata().GetNamespace(), text)
+	pods, err := podsBy(ctx, conn, namespace, text)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +36,44 @@ func podsFor(ctx context.Context, s *session, c *cobra.Command, conn *client.Cli
 		return nil, &advice{err: fmt.Errorf("%s has no pods", arg), next: fmt.Sprintf("`kaji describe %s` shows why", arg)}
 	}
 	return pods, nil
+}
+
+// podSelector is the pod that an argument names, or where and by which labels to find those it means.
+func podSelector(ctx context.Context, s *session, c *cobra.Command, conn *client.Client, arg string) (pod *corev1.Pod, namespace, text string, err error) {
+	word, name, ok := strings.Cut(arg, "/")
+	if !ok {
+		word, name = "pods", arg
+	}
+	k, err := lookup(word)
+	if err != nil {
+		return nil, "", "", err
+	}
+	if name == "" {
+		return nil, "", "", usage(c, "%q names nothing", arg)
+	}
+	if !k.Namespaced() {
+		return nil, "", "", fmt.Errorf("%s has no pods", k.Plural())
+	}
+	o, err := get(ctx, conn, target{kind: k, namespace: s.namespace(), name: name})
+	if err != nil {
+		return nil, "", "", err
+	}
+	switch o := o.(type) {
+	case *corev1.Pod:
+		return o, "", "", nil
+	case *appsv1.Deployment:
+		text, err = selectorText(o.GetSpec().GetSelector())
+	case *appsv1.ReplicaSet:
+		text, err = selectorText(o.GetSpec().GetSelector())
+	case *corev1.Service:
+		if len(o.GetSpec().GetSelector()) == 0 {
+			return nil, "", "", fmt.Errorf("%s has no selector, so it has no pods", arg)
+		}
+		text = strings.Join(sortedPairs(o.GetSpec().GetSelector()), ",")
+	default:
+		return nil, "", "", fmt.Errorf("%s has no pods", k.Plural())
+	}
+	return nil, o.GetMetadata().GetNamespace(), text, err
 }
 
 func selectorText(m *metav1.LabelSelector) (string, error) {

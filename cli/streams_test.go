@@ -122,13 +122,13 @@ func TestLogs(t *testing.T) {
 	if out := s.ok("logs", "pair", "-c", "side"); !strings.Contains(out, "pair/side") {
 		t.Error(out)
 	}
-	out := s.ok("logs", "-l", "app", "--all-containers", "--prefix", "-f")
+	out := s.ok("logs", "-l", "app", "--all-containers", "--prefix")
 	for _, line := range []string{"[pod/pair/init] first of pair/init\n", "[pod/web-1/web] second of web-1/web\n", "[pod/web-2/web] no end\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("no %q in\n%s", line, out)
 		}
 	}
-	if o := n.logs[len(n.logs)-1].GetOptions(); o.GetTailLines() != 10 || !o.GetFollow() {
+	if o := n.logs[len(n.logs)-1].GetOptions(); o.GetTailLines() != 10 || o.GetFollow() {
 		t.Errorf("%v", o)
 	}
 	s.fails([]string{"there is no previous container"}, "logs", "web-1", "--previous")

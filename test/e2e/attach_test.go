@@ -15,7 +15,7 @@ import (
 // TestStreams is what reaches into running pods.
 func TestStreams(t *testing.T) {
 	newRig(t).each(t, map[string]func(*rig){
-		"attach": attaching, "attach on a terminal": attachTerminal, "run attached": runAttached, "run on a terminal": runTerminal,
+		"attach": attaching, "attach on a terminal": attachTerminal, "run attached": runAttached, "run on a terminal": runTerminal, "logs of pods that come and go": logsFollow,
 		"port-forward": portForwarding, "port-forward to services": forwardServices, "port-forward ends with the pod": forwardEnds,
 	})
 }
