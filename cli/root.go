@@ -99,7 +99,7 @@ Declare what should run in a manifest, apply it, and look at it:
 	add(groupBasic, newApply(s), newDiff(s), newCreate(s), newGet(s), newDelete(s), newReplace(s), newEdit(s), newPatch(s), newLabel(s), newAnnotate(s), newRun(s), newKustomize(s))
 	add(groupDeploy, newExpose(s), newScale(s), newRollout(s), newSet(s), newWait(s))
 	add(groupDebug, newDescribe(s), newExplain(s), newLogs(s), newExec(s), newCp(s), newWhy(s), newEvents(s), newCordon(s), newUncordon(s), newDrain(s), newTaint(s), newDebug(s))
-	add(groupDebug, newAttach(s), newPortForward(s))
+	add(groupDebug, newAttach(s), newPortForward(s), newUI(s))
 	add(groupSettings, newAPIResources(s), newAPIVersions(s), newAuth(s), newClusterInfo(s), newConfig(s), newToken(s), newNode(s), newOptions(s), newMan(s), newVersion(s))
 	root.AddCommand(newDocs(s))
 	root.SetHelpCommandGroupID(groupSettings)

@@ -15,7 +15,7 @@ import (
 // TestStreams is what reaches into running pods.
 func TestStreams(t *testing.T) {
 	newRig(t).each(t, map[string]func(*rig){
-		"attach": attaching, "attach on a terminal": attachTerminal, "run attached": runAttached, "run on a terminal": runTerminal, "logs of pods that come and go": logsFollow,
+		"attach": attaching, "attach on a terminal": attachTerminal, "run attached": runAttached, "run on a terminal": runTerminal, "logs of pods that come and go": logsFollow, "screen": screen,
 		"port-forward": portForwarding, "port-forward to services": forwardServices, "port-forward ends with the pod": forwardEnds,
 	})
 }
@@ -153,7 +153,7 @@ func runTerminal(r *rig) {
 	c.shows("pod/run-tty deleted")
 	r.gone("run-tty")
 	// Interrupted while it waits, it removes what it has made.
-	c = r.console("run", "--attach", "--rm", "run-long", "--image="+r.image, "--command", "--", "sh", "-c", "trap 'exit 0' TERM; echo here; while :; do sleep 0.1; done")
+	c = r.console("run", "--attach", "--rm", "run-long", "--image="+r.image, "--command", "--", "sh", "-c", "trap 'exit 0' TERM; while :; do echo here; sleep 0.1; done")
 	c.shows("here")
 	c.types("\x03")
 	c.ends(130)
