@@ -13,13 +13,18 @@ import (
 
 	// The groups whose kinds the catalogue holds.
 	_ "kaji.dev/kaji/gen/kaji/apps/v1"
+	_ "kaji.dev/kaji/gen/kaji/autoscaling/v2"
 	_ "kaji.dev/kaji/gen/kaji/batch/v1"
 	_ "kaji.dev/kaji/gen/kaji/coordination/v1"
 	_ "kaji.dev/kaji/gen/kaji/core/v1"
+	_ "kaji.dev/kaji/gen/kaji/discovery/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	_ "kaji.dev/kaji/gen/kaji/networking/v1"
 	_ "kaji.dev/kaji/gen/kaji/node/v1"
 	_ "kaji.dev/kaji/gen/kaji/policy/v1"
+	_ "kaji.dev/kaji/gen/kaji/rbac/v1"
 	_ "kaji.dev/kaji/gen/kaji/scheduling/v1"
+	_ "kaji.dev/kaji/gen/kaji/storage/v1"
 )
 
 type catalogue struct {

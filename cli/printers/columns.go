@@ -119,6 +119,14 @@ func Cell(object kind.Object, c *metav1.PrintColumn, now time.Time) string {
 		return each(v, fd, "image")
 	case metav1.ColumnFormat_COLUMN_FORMAT_ACCESS_MODES:
 		return accessModes(v, fd)
+	case metav1.ColumnFormat_COLUMN_FORMAT_AUDIENCES:
+		return audiences(v, fd)
+	case metav1.ColumnFormat_COLUMN_FORMAT_SUBJECT_USERS:
+		return subjects(v, fd, "User")
+	case metav1.ColumnFormat_COLUMN_FORMAT_SUBJECT_GROUPS:
+		return subjects(v, fd, "Group")
+	case metav1.ColumnFormat_COLUMN_FORMAT_SUBJECT_SERVICE_ACCOUNTS:
+		return subjects(v, fd, "ServiceAccount")
 	}
 	if fd == nil {
 		return none
@@ -135,29 +143,43 @@ func Cell(object kind.Object, c *metav1.PrintColumn, now time.Time) string {
 
 // whole holds the formats that read the whole object.
 var whole = map[metav1.ColumnFormat]func(kind.Object, time.Time) string{
-	metav1.ColumnFormat_COLUMN_FORMAT_READY_REPLICAS:      readyReplicas,
-	metav1.ColumnFormat_COLUMN_FORMAT_DATA_COUNT:          dataCount,
-	metav1.ColumnFormat_COLUMN_FORMAT_POD_READY:           podReady,
-	metav1.ColumnFormat_COLUMN_FORMAT_POD_STATUS:          podStatus,
-	metav1.ColumnFormat_COLUMN_FORMAT_POD_RESTARTS:        podRestarts,
-	metav1.ColumnFormat_COLUMN_FORMAT_POD_READINESS_GATES: podReadinessGates,
-	metav1.ColumnFormat_COLUMN_FORMAT_NODE_STATUS:         nodeStatus,
-	metav1.ColumnFormat_COLUMN_FORMAT_NODE_ROLES:          nodeRoles,
-	metav1.ColumnFormat_COLUMN_FORMAT_NODE_INTERNAL_IP:    nodeInternalIP,
-	metav1.ColumnFormat_COLUMN_FORMAT_SERVICE_EXTERNAL_IP: serviceExternalIP,
-	metav1.ColumnFormat_COLUMN_FORMAT_SERVICE_PORTS:       servicePorts,
-	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_LAST_SEEN:     eventLastSeen,
-	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_OBJECT:        eventObject,
-	metav1.ColumnFormat_COLUMN_FORMAT_NODE_EXTERNAL_IP:    nodeExternalIP,
-	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_SOURCE:        eventSource,
-	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN:    eventFirstSeen,
-	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_COUNT:         eventCount,
-	metav1.ColumnFormat_COLUMN_FORMAT_PHASE:               phase,
-	metav1.ColumnFormat_COLUMN_FORMAT_STORAGE_CLASS:       storageClass,
-	metav1.ColumnFormat_COLUMN_FORMAT_CONTROLLER:          controller,
-	metav1.ColumnFormat_COLUMN_FORMAT_JOB_STATUS:          jobStatus,
-	metav1.ColumnFormat_COLUMN_FORMAT_JOB_COMPLETIONS:     jobCompletions,
-	metav1.ColumnFormat_COLUMN_FORMAT_JOB_DURATION:        jobDuration,
+	metav1.ColumnFormat_COLUMN_FORMAT_READY_REPLICAS:           readyReplicas,
+	metav1.ColumnFormat_COLUMN_FORMAT_DATA_COUNT:               dataCount,
+	metav1.ColumnFormat_COLUMN_FORMAT_POD_READY:                podReady,
+	metav1.ColumnFormat_COLUMN_FORMAT_POD_STATUS:               podStatus,
+	metav1.ColumnFormat_COLUMN_FORMAT_POD_RESTARTS:             podRestarts,
+	metav1.ColumnFormat_COLUMN_FORMAT_POD_READINESS_GATES:      podReadinessGates,
+	metav1.ColumnFormat_COLUMN_FORMAT_NODE_STATUS:              nodeStatus,
+	metav1.ColumnFormat_COLUMN_FORMAT_NODE_ROLES:               nodeRoles,
+	metav1.ColumnFormat_COLUMN_FORMAT_NODE_INTERNAL_IP:         nodeInternalIP,
+	metav1.ColumnFormat_COLUMN_FORMAT_SERVICE_EXTERNAL_IP:      serviceExternalIP,
+	metav1.ColumnFormat_COLUMN_FORMAT_SERVICE_PORTS:            servicePorts,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_LAST_SEEN:          eventLastSeen,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_OBJECT:             eventObject,
+	metav1.ColumnFormat_COLUMN_FORMAT_NODE_EXTERNAL_IP:         nodeExternalIP,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_SOURCE:             eventSource,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_FIRST_SEEN:         eventFirstSeen,
+	metav1.ColumnFormat_COLUMN_FORMAT_EVENT_COUNT:              eventCount,
+	metav1.ColumnFormat_COLUMN_FORMAT_VOLUME_CLAIM:             volumeClaim,
+	metav1.ColumnFormat_COLUMN_FORMAT_QUOTA_REQUESTS:           quotaRequests,
+	metav1.ColumnFormat_COLUMN_FORMAT_QUOTA_LIMITS:             quotaLimits,
+	metav1.ColumnFormat_COLUMN_FORMAT_ENDPOINTS:                endpoints,
+	metav1.ColumnFormat_COLUMN_FORMAT_SLICE_PORTS:              slicePorts,
+	metav1.ColumnFormat_COLUMN_FORMAT_SLICE_ENDPOINTS:          sliceEndpoints,
+	metav1.ColumnFormat_COLUMN_FORMAT_INGRESS_HOSTS:            ingressHosts,
+	metav1.ColumnFormat_COLUMN_FORMAT_INGRESS_ADDRESS:          ingressAddress,
+	metav1.ColumnFormat_COLUMN_FORMAT_INGRESS_PORTS:            ingressPorts,
+	metav1.ColumnFormat_COLUMN_FORMAT_INGRESS_CLASS_PARAMETERS: ingressClassParameters,
+	metav1.ColumnFormat_COLUMN_FORMAT_PARENT_REF:               parentRef,
+	metav1.ColumnFormat_COLUMN_FORMAT_ROLE_REF:                 roleRef,
+	metav1.ColumnFormat_COLUMN_FORMAT_HPA_REFERENCE:            hpaReference,
+	metav1.ColumnFormat_COLUMN_FORMAT_HPA_TARGETS:              hpaTargets,
+	metav1.ColumnFormat_COLUMN_FORMAT_PHASE:                    phase,
+	metav1.ColumnFormat_COLUMN_FORMAT_STORAGE_CLASS:            storageClass,
+	metav1.ColumnFormat_COLUMN_FORMAT_CONTROLLER:               controller,
+	metav1.ColumnFormat_COLUMN_FORMAT_JOB_STATUS:               jobStatus,
+	metav1.ColumnFormat_COLUMN_FORMAT_JOB_COMPLETIONS:          jobCompletions,
+	metav1.ColumnFormat_COLUMN_FORMAT_JOB_DURATION:             jobDuration,
 }
 
 // at follows a path of JSON names, the last of which may be a key of a map; a nil descriptor means that nothing is there.

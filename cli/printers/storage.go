@@ -1,11 +1,14 @@
 package printers
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/kind"
 )
 
@@ -66,4 +69,42 @@ func controller(o kind.Object, _ time.Time) string {
 		return name + "/" + ref.GetName()
 	}
 	return none
+}
+
+// volumeClaim is the claim that a volume is bound to, or kept for.
+func volumeClaim(o kind.Object, _ time.Time) string {
+	v, ok := o.(*corev1.PersistentVolume)
+	if !ok || v.GetSpec().GetClaimRef() == nil {
+		return ""
+	}
+	return v.GetSpec().GetClaimRef().GetNamespace() + "/" + v.GetSpec().GetClaimRef().GetName()
+}
+
+func quotaRequests(o kind.Object, _ time.Time) string { return quotaText(o, false) }
+
+func quotaLimits(o kind.Object, _ time.Time) string { return quotaText(o, true) }
+
+// quotaText is used/hard of the resources of a quota, either those that are limits or the others.
+func quotaText(o kind.Object, limits bool) string {
+	q, ok := o.(*corev1.ResourceQuota)
+	if !ok {
+		return none
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(q.GetStatus().GetHard())) {
+		if strings.HasPrefix(name, "limits.") != limits {
+			continue
+		}
+		used := "0"
+		if u := q.GetStatus().GetUsed()[name]; u != nil {
+			used = u.GetString_()
+		}
+		parts = append(parts, name+": "+used+"/"+q.GetStatus().GetHard()[name].GetString_())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// audiences joins whom the tokens of a driver are for.
+func audiences(v protoreflect.Value, fd protoreflect.FieldDescriptor) string {
+	return each(v, fd, "audience")
 }

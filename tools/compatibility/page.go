@@ -39,7 +39,7 @@ const differences = `## Differences that are no single field
 | Kubernetes | Kaji |
 |---|---|
 | HTTP with JSON, at paths | gRPC: a typed service per kind, and ` + "`kaji.api.v1.ResourceService`" + ` for all. The gateway for kubectl and helm comes later. |
-| RBAC | System components, nodes (each for its own objects) and administrators for now. |
+| RBAC | Roles and bindings are stored and checked, not enforced. System components, nodes (each for its own objects) and administrators for now. |
 | Eviction under memory or disk pressure | A node under pressure is tainted and gets no new pods; those it runs are left to the kernel. |
 | Quantities of any size | At most 1024 characters, and exponents up to 256: more would only keep a processor busy. 1000E and more, which Kubernetes stores as 1, is refused. |
 | ` + "`ports[].hostIP`" + ` may be any text | It must be an IP address. |

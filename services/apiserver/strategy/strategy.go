@@ -138,6 +138,60 @@ func For(k *kind.Kind) Strategy {
 	case "kaji.node.v1.RuntimeClass":
 		return assemble(k, runtimeClassRules())
 	default:
+		return forOthers(k)
+	}
+}
+
+// forOthers is For for the kinds that nothing in the cluster itself depends on.
+func forOthers(k *kind.Kind) Strategy {
+	switch k.Message {
+	case "kaji.core.v1.PersistentVolume":
+		return assemble(k, persistentVolumeRules())
+	case "kaji.core.v1.LimitRange":
+		return assemble(k, limitRangeRules())
+	case "kaji.core.v1.ResourceQuota":
+		return assemble(k, resourceQuotaRules())
+	case "kaji.core.v1.PodTemplate":
+		return assemble(k, podTemplateRules())
+	case "kaji.core.v1.ReplicationController":
+		return assemble(k, replicationControllerRules())
+	case "kaji.core.v1.Endpoints":
+		return assemble(k, endpointsRules())
+	case "kaji.discovery.v1.EndpointSlice":
+		return assemble(k, endpointSliceRules())
+	case "kaji.storage.v1.StorageClass":
+		return assemble(k, storageClassRules())
+	case "kaji.storage.v1.CSIDriver":
+		return assemble(k, csiDriverRules())
+	case "kaji.storage.v1.CSINode":
+		return assemble(k, csiNodeRules())
+	case "kaji.storage.v1.VolumeAttachment":
+		return assemble(k, volumeAttachmentRules())
+	case "kaji.storage.v1.CSIStorageCapacity":
+		return assemble(k, csiStorageCapacityRules())
+	case "kaji.storage.v1.VolumeAttributesClass":
+		return assemble(k, volumeAttributesClassRules())
+	case "kaji.networking.v1.Ingress":
+		return assemble(k, ingressRules())
+	case "kaji.networking.v1.IngressClass":
+		return assemble(k, ingressClassRules())
+	case "kaji.networking.v1.NetworkPolicy":
+		return assemble(k, networkPolicyRules())
+	case "kaji.networking.v1.IPAddress":
+		return assemble(k, ipAddressRules())
+	case "kaji.networking.v1.ServiceCIDR":
+		return assemble(k, serviceCIDRRules())
+	case "kaji.rbac.v1.Role":
+		return assemble(k, roleRules())
+	case "kaji.rbac.v1.RoleBinding":
+		return assemble(k, roleBindingRules())
+	case "kaji.rbac.v1.ClusterRole":
+		return assemble(k, clusterRoleRules())
+	case "kaji.rbac.v1.ClusterRoleBinding":
+		return assemble(k, clusterRoleBindingRules())
+	case "kaji.autoscaling.v2.HorizontalPodAutoscaler":
+		return assemble(k, horizontalPodAutoscalerRules())
+	default:
 		return assemble(k, rules[kind.Object]{})
 	}
 }

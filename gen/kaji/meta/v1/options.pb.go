@@ -93,6 +93,42 @@ const (
 	ColumnFormat_COLUMN_FORMAT_STORAGE_CLASS ColumnFormat = 30
 	// kind.group/name of the controller that an object belongs to.
 	ColumnFormat_COLUMN_FORMAT_CONTROLLER ColumnFormat = 31
+	// namespace/name of the claim that a volume is bound to.
+	ColumnFormat_COLUMN_FORMAT_VOLUME_CLAIM ColumnFormat = 32
+	// used/hard of a quota, but for limits.
+	ColumnFormat_COLUMN_FORMAT_QUOTA_REQUESTS ColumnFormat = 33
+	// used/hard of the limits of a quota.
+	ColumnFormat_COLUMN_FORMAT_QUOTA_LIMITS ColumnFormat = 34
+	// Some of the addresses and ports of Endpoints.
+	ColumnFormat_COLUMN_FORMAT_ENDPOINTS ColumnFormat = 35
+	// Some of the ports of an EndpointSlice.
+	ColumnFormat_COLUMN_FORMAT_SLICE_PORTS ColumnFormat = 36
+	// Some of the addresses of an EndpointSlice.
+	ColumnFormat_COLUMN_FORMAT_SLICE_ENDPOINTS ColumnFormat = 37
+	// Audiences of a list of token requests.
+	ColumnFormat_COLUMN_FORMAT_AUDIENCES ColumnFormat = 38
+	// Some of the hosts of an Ingress.
+	ColumnFormat_COLUMN_FORMAT_INGRESS_HOSTS ColumnFormat = 39
+	// Addresses of the load balancer of an Ingress.
+	ColumnFormat_COLUMN_FORMAT_INGRESS_ADDRESS ColumnFormat = 40
+	// 80, and 443 where there are certificates.
+	ColumnFormat_COLUMN_FORMAT_INGRESS_PORTS ColumnFormat = 41
+	// kind.group/name of the parameters of an IngressClass.
+	ColumnFormat_COLUMN_FORMAT_INGRESS_CLASS_PARAMETERS ColumnFormat = 42
+	// resource.group/namespace/name of what has an address.
+	ColumnFormat_COLUMN_FORMAT_PARENT_REF ColumnFormat = 43
+	// kind/name of the role of a binding.
+	ColumnFormat_COLUMN_FORMAT_ROLE_REF ColumnFormat = 44
+	// Users among the subjects of a binding.
+	ColumnFormat_COLUMN_FORMAT_SUBJECT_USERS ColumnFormat = 45
+	// Groups among the subjects of a binding.
+	ColumnFormat_COLUMN_FORMAT_SUBJECT_GROUPS ColumnFormat = 46
+	// Service accounts among the subjects of a binding.
+	ColumnFormat_COLUMN_FORMAT_SUBJECT_SERVICE_ACCOUNTS ColumnFormat = 47
+	// kind/name of what an autoscaler scales.
+	ColumnFormat_COLUMN_FORMAT_HPA_REFERENCE ColumnFormat = 48
+	// metric: current/target of an autoscaler.
+	ColumnFormat_COLUMN_FORMAT_HPA_TARGETS ColumnFormat = 49
 )
 
 // Enum value maps for ColumnFormat.
@@ -130,40 +166,76 @@ var (
 		29: "COLUMN_FORMAT_ACCESS_MODES",
 		30: "COLUMN_FORMAT_STORAGE_CLASS",
 		31: "COLUMN_FORMAT_CONTROLLER",
+		32: "COLUMN_FORMAT_VOLUME_CLAIM",
+		33: "COLUMN_FORMAT_QUOTA_REQUESTS",
+		34: "COLUMN_FORMAT_QUOTA_LIMITS",
+		35: "COLUMN_FORMAT_ENDPOINTS",
+		36: "COLUMN_FORMAT_SLICE_PORTS",
+		37: "COLUMN_FORMAT_SLICE_ENDPOINTS",
+		38: "COLUMN_FORMAT_AUDIENCES",
+		39: "COLUMN_FORMAT_INGRESS_HOSTS",
+		40: "COLUMN_FORMAT_INGRESS_ADDRESS",
+		41: "COLUMN_FORMAT_INGRESS_PORTS",
+		42: "COLUMN_FORMAT_INGRESS_CLASS_PARAMETERS",
+		43: "COLUMN_FORMAT_PARENT_REF",
+		44: "COLUMN_FORMAT_ROLE_REF",
+		45: "COLUMN_FORMAT_SUBJECT_USERS",
+		46: "COLUMN_FORMAT_SUBJECT_GROUPS",
+		47: "COLUMN_FORMAT_SUBJECT_SERVICE_ACCOUNTS",
+		48: "COLUMN_FORMAT_HPA_REFERENCE",
+		49: "COLUMN_FORMAT_HPA_TARGETS",
 	}
 	ColumnFormat_value = map[string]int32{
-		"COLUMN_FORMAT_UNSPECIFIED":         0,
-		"COLUMN_FORMAT_AGE":                 1,
-		"COLUMN_FORMAT_INTEGER":             2,
-		"COLUMN_FORMAT_COUNT":               3,
-		"COLUMN_FORMAT_SELECTOR":            4,
-		"COLUMN_FORMAT_CONTAINER_NAMES":     5,
-		"COLUMN_FORMAT_CONTAINER_IMAGES":    6,
-		"COLUMN_FORMAT_READY_REPLICAS":      7,
-		"COLUMN_FORMAT_DATA_COUNT":          8,
-		"COLUMN_FORMAT_POD_READY":           9,
-		"COLUMN_FORMAT_POD_STATUS":          10,
-		"COLUMN_FORMAT_POD_RESTARTS":        11,
-		"COLUMN_FORMAT_POD_READINESS_GATES": 12,
-		"COLUMN_FORMAT_NODE_STATUS":         13,
-		"COLUMN_FORMAT_NODE_ROLES":          14,
-		"COLUMN_FORMAT_NODE_INTERNAL_IP":    15,
-		"COLUMN_FORMAT_SERVICE_EXTERNAL_IP": 16,
-		"COLUMN_FORMAT_SERVICE_PORTS":       17,
-		"COLUMN_FORMAT_EVENT_LAST_SEEN":     18,
-		"COLUMN_FORMAT_EVENT_OBJECT":        19,
-		"COLUMN_FORMAT_NODE_EXTERNAL_IP":    20,
-		"COLUMN_FORMAT_EVENT_SOURCE":        21,
-		"COLUMN_FORMAT_EVENT_FIRST_SEEN":    22,
-		"COLUMN_FORMAT_EVENT_COUNT":         23,
-		"COLUMN_FORMAT_BOOL":                24,
-		"COLUMN_FORMAT_JOB_STATUS":          25,
-		"COLUMN_FORMAT_JOB_COMPLETIONS":     26,
-		"COLUMN_FORMAT_JOB_DURATION":        27,
-		"COLUMN_FORMAT_PHASE":               28,
-		"COLUMN_FORMAT_ACCESS_MODES":        29,
-		"COLUMN_FORMAT_STORAGE_CLASS":       30,
-		"COLUMN_FORMAT_CONTROLLER":          31,
+		"COLUMN_FORMAT_UNSPECIFIED":              0,
+		"COLUMN_FORMAT_AGE":                      1,
+		"COLUMN_FORMAT_INTEGER":                  2,
+		"COLUMN_FORMAT_COUNT":                    3,
+		"COLUMN_FORMAT_SELECTOR":                 4,
+		"COLUMN_FORMAT_CONTAINER_NAMES":          5,
+		"COLUMN_FORMAT_CONTAINER_IMAGES":         6,
+		"COLUMN_FORMAT_READY_REPLICAS":           7,
+		"COLUMN_FORMAT_DATA_COUNT":               8,
+		"COLUMN_FORMAT_POD_READY":                9,
+		"COLUMN_FORMAT_POD_STATUS":               10,
+		"COLUMN_FORMAT_POD_RESTARTS":             11,
+		"COLUMN_FORMAT_POD_READINESS_GATES":      12,
+		"COLUMN_FORMAT_NODE_STATUS":              13,
+		"COLUMN_FORMAT_NODE_ROLES":               14,
+		"COLUMN_FORMAT_NODE_INTERNAL_IP":         15,
+		"COLUMN_FORMAT_SERVICE_EXTERNAL_IP":      16,
+		"COLUMN_FORMAT_SERVICE_PORTS":            17,
+		"COLUMN_FORMAT_EVENT_LAST_SEEN":          18,
+		"COLUMN_FORMAT_EVENT_OBJECT":             19,
+		"COLUMN_FORMAT_NODE_EXTERNAL_IP":         20,
+		"COLUMN_FORMAT_EVENT_SOURCE":             21,
+		"COLUMN_FORMAT_EVENT_FIRST_SEEN":         22,
+		"COLUMN_FORMAT_EVENT_COUNT":              23,
+		"COLUMN_FORMAT_BOOL":                     24,
+		"COLUMN_FORMAT_JOB_STATUS":               25,
+		"COLUMN_FORMAT_JOB_COMPLETIONS":          26,
+		"COLUMN_FORMAT_JOB_DURATION":             27,
+		"COLUMN_FORMAT_PHASE":                    28,
+		"COLUMN_FORMAT_ACCESS_MODES":             29,
+		"COLUMN_FORMAT_STORAGE_CLASS":            30,
+		"COLUMN_FORMAT_CONTROLLER":               31,
+		"COLUMN_FORMAT_VOLUME_CLAIM":             32,
+		"COLUMN_FORMAT_QUOTA_REQUESTS":           33,
+		"COLUMN_FORMAT_QUOTA_LIMITS":             34,
+		"COLUMN_FORMAT_ENDPOINTS":                35,
+		"COLUMN_FORMAT_SLICE_PORTS":              36,
+		"COLUMN_FORMAT_SLICE_ENDPOINTS":          37,
+		"COLUMN_FORMAT_AUDIENCES":                38,
+		"COLUMN_FORMAT_INGRESS_HOSTS":            39,
+		"COLUMN_FORMAT_INGRESS_ADDRESS":          40,
+		"COLUMN_FORMAT_INGRESS_PORTS":            41,
+		"COLUMN_FORMAT_INGRESS_CLASS_PARAMETERS": 42,
+		"COLUMN_FORMAT_PARENT_REF":               43,
+		"COLUMN_FORMAT_ROLE_REF":                 44,
+		"COLUMN_FORMAT_SUBJECT_USERS":            45,
+		"COLUMN_FORMAT_SUBJECT_GROUPS":           46,
+		"COLUMN_FORMAT_SUBJECT_SERVICE_ACCOUNTS": 47,
+		"COLUMN_FORMAT_HPA_REFERENCE":            48,
+		"COLUMN_FORMAT_HPA_TARGETS":              49,
 	}
 )
 
@@ -821,7 +893,7 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\rlist_map_keys\x18\x05 \x03(\tR\vlistMapKeys\x12\x16\n" +
 	"\x06atomic\x18\x06 \x01(\bR\x06atomic\x12\x1d\n" +
 	"\n" +
-	"micro_time\x18\a \x01(\bR\tmicroTime*\x81\b\n" +
+	"micro_time\x18\a \x01(\bR\tmicroTime*\xd9\f\n" +
 	"\fColumnFormat\x12\x1d\n" +
 	"\x19COLUMN_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11COLUMN_FORMAT_AGE\x10\x01\x12\x19\n" +
@@ -855,7 +927,25 @@ const file_kaji_meta_v1_options_proto_rawDesc = "" +
 	"\x13COLUMN_FORMAT_PHASE\x10\x1c\x12\x1e\n" +
 	"\x1aCOLUMN_FORMAT_ACCESS_MODES\x10\x1d\x12\x1f\n" +
 	"\x1bCOLUMN_FORMAT_STORAGE_CLASS\x10\x1e\x12\x1c\n" +
-	"\x18COLUMN_FORMAT_CONTROLLER\x10\x1f*\xb8\x01\n" +
+	"\x18COLUMN_FORMAT_CONTROLLER\x10\x1f\x12\x1e\n" +
+	"\x1aCOLUMN_FORMAT_VOLUME_CLAIM\x10 \x12 \n" +
+	"\x1cCOLUMN_FORMAT_QUOTA_REQUESTS\x10!\x12\x1e\n" +
+	"\x1aCOLUMN_FORMAT_QUOTA_LIMITS\x10\"\x12\x1b\n" +
+	"\x17COLUMN_FORMAT_ENDPOINTS\x10#\x12\x1d\n" +
+	"\x19COLUMN_FORMAT_SLICE_PORTS\x10$\x12!\n" +
+	"\x1dCOLUMN_FORMAT_SLICE_ENDPOINTS\x10%\x12\x1b\n" +
+	"\x17COLUMN_FORMAT_AUDIENCES\x10&\x12\x1f\n" +
+	"\x1bCOLUMN_FORMAT_INGRESS_HOSTS\x10'\x12!\n" +
+	"\x1dCOLUMN_FORMAT_INGRESS_ADDRESS\x10(\x12\x1f\n" +
+	"\x1bCOLUMN_FORMAT_INGRESS_PORTS\x10)\x12*\n" +
+	"&COLUMN_FORMAT_INGRESS_CLASS_PARAMETERS\x10*\x12\x1c\n" +
+	"\x18COLUMN_FORMAT_PARENT_REF\x10+\x12\x1a\n" +
+	"\x16COLUMN_FORMAT_ROLE_REF\x10,\x12\x1f\n" +
+	"\x1bCOLUMN_FORMAT_SUBJECT_USERS\x10-\x12 \n" +
+	"\x1cCOLUMN_FORMAT_SUBJECT_GROUPS\x10.\x12*\n" +
+	"&COLUMN_FORMAT_SUBJECT_SERVICE_ACCOUNTS\x10/\x12\x1f\n" +
+	"\x1bCOLUMN_FORMAT_HPA_REFERENCE\x100\x12\x1d\n" +
+	"\x19COLUMN_FORMAT_HPA_TARGETS\x101*\xb8\x01\n" +
 	"\x04Verb\x12\x14\n" +
 	"\x10VERB_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bVERB_GET\x10\x01\x12\r\n" +
