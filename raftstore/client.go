@@ -42,7 +42,7 @@ func (c *ClientConfig) Validate() error {
 // one is lost, tries reads again, and tries writes again only when they were certainly not carried out.
 type Client struct {
 	cfg   ClientConfig
-	peers *peers
+	peers connections
 
 	mu sync.Mutex
 	// addresses are the endpoints, and what members said of each other's addresses.
@@ -77,17 +77,22 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	return newClientOver(newPeers(cfg.TLS), cfg), nil
+}
+
+// newClientOver makes a client over some connections.
+func newClientOver(peers connections, cfg ClientConfig) *Client {
 	setDefault(&cfg.Patience, 15*time.Second)
 	setDefault(&cfg.AttemptTimeout, 5*time.Second)
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		cfg: cfg, peers: newPeers(cfg.TLS), cancel: cancel,
+		cfg: cfg, peers: peers, cancel: cancel,
 		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0],
 		looked: make(chan struct{}), lost: make(chan struct{}, 1),
 	}
 	c.led, c.leave = context.WithCancel(ctx)
 	c.done.Go(func() { c.followLeader(ctx) })
-	return c, nil
+	return c
 }
 
 // Close ends the client's connections, and with them its watches.

@@ -2,14 +2,16 @@ package raftstore
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
-// TestLogReopensAfterItsEndWasCutOff: raft-wal v0.4.0 could not open a log again from which a follower had
-// cut entries that were never committed (hashicorp/raft-wal#31).
+// TestLogReopensAfterItsEndWasCutOff: a follower cuts off entries that were never committed, and is started again.
 func TestLogReopensAfterItsEndWasCutOff(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *disk {
@@ -27,13 +29,13 @@ func TestLogReopensAfterItsEndWasCutOff(t *testing.T) {
 		return logs
 	}
 	d := open()
-	if err := d.wal.StoreLogs(entries(1, 1, 10)); err != nil {
+	if err := d.log.StoreLogs(entries(1, 1, 10)); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.wal.DeleteRange(8, 10); err != nil {
+	if err := d.log.DeleteRange(8, 10); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.wal.StoreLogs(entries(2, 8, 12)); err != nil {
+	if err := d.log.StoreLogs(entries(2, 8, 12)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -47,12 +49,22 @@ func TestLogReopensAfterItsEndWasCutOff(t *testing.T) {
 				term = 2
 			}
 			var entry raft.Log
-			if err := d.wal.GetLog(i, &entry); err != nil || string(entry.Data) != fmt.Sprintf("%d/%d", term, i) {
+			if err := d.log.GetLog(i, &entry); err != nil || string(entry.Data) != fmt.Sprintf("%d/%d", term, i) {
 				t.Fatalf("entry %d: %q, %v", i, entry.Data, err)
 			}
 		}
 	}
 	if err := d.close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestDirectoryOfAnEarlierVersionIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, oldLogDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDisk(dir, hclog.NewNullLogger()); err == nil || !strings.Contains(err.Error(), "earlier version") {
+		t.Errorf("%v", err)
 	}
 }

@@ -2,9 +2,15 @@ package raftstore
 
 import (
 	"context"
+	"crypto/tls"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 )
 
 // Open opens a member as Run does, for tests that want to hold it in their hands.
@@ -58,3 +64,61 @@ func (c *Client) Leader() string {
 	defer c.mu.Unlock()
 	return c.leader
 }
+
+// SimulatedWorld is what a simulated member has around it.
+type SimulatedWorld struct {
+	Logs      raft.LogStore
+	Stable    raft.StableStore
+	Snapshots raft.SnapshotStore
+	Close     func() error
+	Transport raft.Transport
+	Connect   Connect
+}
+
+// Connect gives a simulated connection.
+type Connect func(address string) (grpc.ClientConnInterface, error)
+
+func (c Connect) get(address string) (grpc.ClientConnInterface, error) { return c(address) }
+func (Connect) close()                                                 {}
+
+// OpenSimulated opens a member in a simulated world.
+func OpenSimulated(w SimulatedWorld, cfg Config, log hclog.Logger) (*Member, error) {
+	cfg.DataDir, cfg.ServerTLS, cfg.ClientTLS = "simulated", &tls.Config{}, &tls.Config{}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.setDefaults()
+	return openMemberIn(world{
+		storage: func(*Config, hclog.Logger) (*storage, error) {
+			return &storage{logs: w.Logs, stable: w.Stable, snapshots: w.Snapshots, close: w.Close}, nil
+		},
+		transport: func(hclog.Logger) raft.Transport { return w.Transport },
+		peers:     w.Connect,
+	}, cfg, log)
+}
+
+// NewSimulatedClient makes a client over simulated connections.
+func NewSimulatedClient(connect Connect, endpoints []string) *Client {
+	return newClientOver(connect, ClientConfig{Endpoints: endpoints})
+}
+
+// NewSimulatedPinned makes a client over simulated connections that never leaves its endpoint.
+func NewSimulatedPinned(connect Connect, endpoint string) *Client {
+	c := NewPinned(ClientConfig{Endpoints: []string{endpoint}})
+	c.peers = connect
+	return c
+}
+
+// Services are the member's services, by their descriptors.
+func (m *Member) Services() map[*grpc.ServiceDesc]any {
+	return map[*grpc.ServiceDesc]any{
+		&storev1.StoreService_ServiceDesc:  &service{Member: m},
+		&storev1.MemberService_ServiceDesc: &memberService{member: m},
+	}
+}
+
+// MarkSent notes that the request of a call has left, as gRPC's transport would.
+func MarkSent(ctx context.Context) { sentHandler{}.HandleRPC(ctx, &stats.OutPayload{}) }
+
+// ToStatus makes the status that a caller gets.
+func ToStatus(err error) error { return toStatus(err) }

@@ -20,9 +20,12 @@ import (
 
 // history is what clients did to a few keys and what they were told, for a checker of linearizability.
 type history struct {
-	*testing.T
-	begin time.Time
-	value atomic.Int64
+	testing.TB
+	// moment orders what happened: each call and each return is a later one. Clocks may stand still in between.
+	moment atomic.Int64
+	value  atomic.Int64
+	// pause is about how long a client thinks between two operations.
+	pause time.Duration
 
 	mu       sync.Mutex
 	ops      []porcupine.Operation
@@ -30,6 +33,8 @@ type history struct {
 	refused  int
 	acked    int
 	revision int64
+	// written are the revisions at which values are known to have been written.
+	written map[string]int64
 }
 
 type opKind int
@@ -88,13 +93,16 @@ var registers = porcupine.Model{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v → %+v", input, output) },
 }
 
-func newHistory(t *testing.T) *history { return &history{T: t, begin: time.Now()} }
+func newHistory(t testing.TB) *history { return &history{TB: t} }
 
 // client works on the keys until ctx ends.
 func (h *history) client(ctx context.Context, id int, s raftstore.Store) {
 	rnd := rand.New(rand.NewPCG(uint64(id), 7))
 	last := map[string]string{}
 	for ctx.Err() == nil {
+		if h.pause > 0 {
+			time.Sleep(time.Duration(rnd.Int64N(int64(2 * h.pause))))
+		}
 		in := opInput{kind: opKind(rnd.IntN(3)), key: fmt.Sprintf("/history/%d", rnd.IntN(4))}
 		in.old = last[in.key]
 		if in.kind == opSwap && in.old == "" {
@@ -110,7 +118,7 @@ func (h *history) client(ctx context.Context, id int, s raftstore.Store) {
 func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	call := time.Since(h.begin)
+	call := h.moment.Add(1)
 	var out opOutput
 	var err error
 	var rev int64
@@ -137,13 +145,19 @@ func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]stri
 			}
 		}
 	}
-	end := time.Since(h.begin)
+	end := h.moment.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case err == nil:
 		h.acked++
 		h.revision = max(h.revision, rev)
+		if rev > 0 && (in.kind == opPut || out.swapped) {
+			if h.written == nil {
+				h.written = map[string]int64{}
+			}
+			h.written[in.new] = rev
+		}
 	case in.kind == opGet, errors.Is(err, raftstore.ErrUnavailable):
 		h.refused++
 		return // Nothing happened, and nothing was learned.
@@ -156,7 +170,7 @@ func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]stri
 		h.Errorf("%+v: %v", in, err)
 		return
 	}
-	h.ops = append(h.ops, porcupine.Operation{ClientId: id, Input: in, Call: int64(call), Output: out, Return: int64(end)})
+	h.ops = append(h.ops, porcupine.Operation{ClientId: id, Input: in, Call: call, Output: out, Return: end})
 }
 
 // check says whether the history can be explained by registers that change one operation at a time.
@@ -166,6 +180,11 @@ func (h *history) check() {
 	if h.acked < 100 {
 		h.Errorf("only %d operations were acknowledged", h.acked)
 	}
+	h.linearizable()
+}
+
+func (h *history) linearizable() {
+	h.Helper()
 	if result := porcupine.CheckOperationsTimeout(registers, h.ops, time.Minute); result != porcupine.Ok {
 		h.Errorf("linearizability: %s", result)
 	}

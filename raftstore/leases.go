@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mutant"
 	"kaji.dev/kaji/raftstore/mvcc"
 )
 
@@ -55,7 +56,11 @@ func (c *leaseClock) begin() {
 	c.leases = make(map[int64]*leaseTime, len(leases))
 	now := time.Now()
 	for _, l := range leases {
-		c.leases[l.ID] = &leaseTime{ttl: l.TTL, ends: now.Add(l.TTL)}
+		left := l.TTL
+		if mutant.ShortLeases {
+			left /= 2
+		}
+		c.leases[l.ID] = &leaseTime{ttl: l.TTL, ends: now.Add(left)}
 	}
 }
 

@@ -27,10 +27,11 @@ type Member struct {
 	fsm   *fsm
 	hub   *watch.Hub
 
-	raft   *raft.Raft
-	disk   *disk
+	raft *raft.Raft
+	kept *storage
+	// stream is where connections of other members come in; a simulated member has none.
 	stream *raftStream
-	peers  *peers
+	peers  connections
 
 	proposals  *proposals
 	reads      *reads
@@ -62,11 +63,20 @@ const snapshotsKept = 2
 
 // openMember starts a replica from its data directory. Connections of other members reach it through
 // stream; its own service is served by Run.
-func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
-	m = &Member{
-		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(),
-		stream: newRaftStream(cfg.ClientTLS, cfg.AdvertiseAddress), peers: newPeers(cfg.ClientTLS),
-		closing: make(chan struct{}),
+func openMember(cfg Config, log hclog.Logger) (*Member, error) {
+	stream := newRaftStream(cfg.ClientTLS, cfg.AdvertiseAddress)
+	m, err := openMemberIn(realWorld(&cfg, stream), cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	m.stream = stream
+	return m, nil
+}
+
+// openMemberIn starts a replica in some world.
+func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
+	m := &Member{
+		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(), peers: w.peers, closing: make(chan struct{}),
 	}
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
@@ -74,7 +84,7 @@ func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
 	m.fsm = &fsm{state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored}
 
 	notices := make(chan bool, 64)
-	if err := m.openRaft(notices); err != nil {
+	if err := m.openRaft(w, notices); err != nil {
 		return nil, err
 	}
 	// After Raft has restored the newest snapshot, so that watches begin there.
@@ -97,35 +107,30 @@ func openMember(cfg Config, log hclog.Logger) (m *Member, err error) {
 }
 
 // openRaft opens log, vote and snapshots, bootstraps a new store, and starts Raft.
-func (m *Member) openRaft(notices chan<- bool) (err error) {
+func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 	raftLog := m.log.Named("raft")
-	if m.disk, err = openDisk(m.cfg.DataDir, m.log); err != nil {
+	if m.kept, err = w.storage(&m.cfg, m.log); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			m.disk.close()
+			err = errors.Join(err, m.kept.close())
 		}
 	}()
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(m.cfg.DataDir, snapshotsKept, raftLog)
-	if err != nil {
-		return fmt.Errorf("opening the snapshots in %s: %w", m.cfg.DataDir, err)
-	}
-	logs, err := raft.NewLogCache(raftLogCache, m.disk.wal)
+	stable, snapshots := m.kept.stable, m.kept.snapshots
+	logs, err := raft.NewLogCache(raftLogCache, m.kept.logs)
 	if err != nil {
 		return err
 	}
-	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Logger: raftLog, Stream: m.stream, MaxPool: 3, Timeout: 10 * time.Second,
-	})
+	transport := w.transport(raftLog)
 	defer func() {
-		if err != nil {
-			transport.Close()
+		if closer, ok := transport.(raft.WithClose); ok && err != nil {
+			closer.Close()
 		}
 	}()
 	rc := m.raftConfig(notices, raftLog)
 	if len(m.cfg.Members) > 0 {
-		old, err := raft.HasExistingState(logs, m.disk.wal, snapshots)
+		old, err := raft.HasExistingState(logs, stable, snapshots)
 		if err != nil {
 			return err
 		}
@@ -134,13 +139,13 @@ func (m *Member) openRaft(notices chan<- bool) (err error) {
 			for _, p := range m.cfg.Members {
 				first.Servers = append(first.Servers, raft.Server{ID: raft.ServerID(p.ID), Address: raft.ServerAddress(p.Address)})
 			}
-			if err := raft.BootstrapCluster(rc, logs, m.disk.wal, snapshots, transport, first); err != nil {
+			if err := raft.BootstrapCluster(rc, logs, stable, snapshots, transport, first); err != nil {
 				return fmt.Errorf("bootstrapping: %w", err)
 			}
 			m.log.Info("new store", "members", len(first.Servers))
 		}
 	}
-	m.raft, err = startRaft(rc, m.fsm, logs, m.disk.wal, snapshots, transport)
+	m.raft, err = startRaft(rc, m.fsm, logs, stable, snapshots, transport)
 	return err
 }
 
@@ -269,9 +274,11 @@ func (m *Member) shutDown() {
 		}
 		m.stop()
 		m.running.Wait()
-		m.stream.Close()
+		if m.stream != nil {
+			m.stream.Close()
+		}
 		m.peers.close()
-		if err := m.disk.close(); err != nil {
+		if err := m.kept.close(); err != nil {
 			m.log.Warn("closing the log", "error", err)
 		}
 	})

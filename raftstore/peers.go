@@ -30,8 +30,8 @@ func newPeers(client *tls.Config) *peers {
 	return &peers{tls: client, conns: map[string]*grpc.ClientConn{}}
 }
 
-// get gives the connection to an address; it may not stand yet.
-func (p *peers) get(address string) (*grpc.ClientConn, error) {
+// get implements connections.
+func (p *peers) get(address string) (grpc.ClientConnInterface, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.done {
@@ -58,6 +58,7 @@ func (p *peers) get(address string) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
+// close implements connections.
 func (p *peers) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,21 +22,17 @@ func Recover(cfg Config, log hclog.Logger) (err error) {
 		return err
 	}
 	cfg.setDefaults()
-	d, err := openDisk(cfg.DataDir, log)
+	kept, err := openStorage(&cfg, log)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(cfg.DataDir, snapshotsKept, log.Named("raft"))
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
+	defer func() { err = errors.Join(err, kept.close()) }()
 	address := raft.ServerAddress(cfg.AdvertiseAddress)
 	_, transport := raft.NewInmemTransport(address) // Only asked for the form of addresses.
 	m := &Member{cfg: cfg}
 	lone := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(cfg.ID), Address: address}}}
 	machine := &recovering{fsm: newRecoveryFSM(log)}
-	if err := raft.RecoverCluster(m.raftConfig(nil, log.Named("raft")), machine, d.wal, d.wal, snapshots, transport, lone); err != nil {
+	if err := raft.RecoverCluster(m.raftConfig(nil, log.Named("raft")), machine, kept.logs, kept.stable, kept.snapshots, transport, lone); err != nil {
 		return fmt.Errorf("store: recovering from %s: %w", cfg.DataDir, err)
 	}
 	st := machine.state.Stats()

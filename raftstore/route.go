@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mutant"
 	"kaji.dev/kaji/raftstore/mvcc"
 )
 
@@ -119,7 +120,7 @@ func (m *Member) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 	if err := mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd()); err != nil {
 		return nil, err
 	}
-	if req.Serializable {
+	if req.Serializable || mutant.StaleReads {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,77 @@
+package raftstore_test
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+)
+
+// caughtUp waits until the followers were told up to a revision.
+func (s *simulation) caughtUp(followers []*follower, rev int64) {
+	s.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for _, f := range followers {
+		for f.reached() < rev {
+			if time.Now().After(deadline) {
+				s.Fatalf("%s: was told up to revision %d, and of nothing up to %d in a minute without faults", f.name, f.reached(), rev)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+// check compares what clients and followers saw with what the members hold: the same on all.
+func (s *simulation) check(h *history, followers []*follower) {
+	s.Helper()
+	var state []byte
+	for _, m := range s.members {
+		var copied bytes.Buffer
+		if _, err := m.WriteSnapshot(context.Background(), &copied); err != nil {
+			s.Fatal(err)
+		}
+		if state == nil {
+			state = copied.Bytes()
+		}
+		if !bytes.Equal(state, copied.Bytes()) {
+			s.Errorf("%s holds another state than %s", m.id, s.members[0].id)
+		}
+	}
+	all := s.changes(s.members[0])
+	for _, f := range followers {
+		f.check(all)
+	}
+	at := map[string]int64{}
+	for _, e := range all {
+		at[string(e.Kv.Value)] = e.Kv.ModRevision
+	}
+	for value, rev := range h.written {
+		if at[value] != rev {
+			s.Errorf("value %s was acknowledged at revision %d, and is in the store's history at %d", value, rev, at[value])
+		}
+	}
+}
+
+// changes is all that ever happened, as a member has it.
+func (s *simulation) changes(m *simMember) []*storev1.Event {
+	s.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	end := s.revision(m)
+	w, err := m.Watch(ctx, &storev1.WatchRequest{Key: []byte("/"), RangeEnd: []byte("0"), StartRevision: 1})
+	if err != nil {
+		s.Fatal(err)
+	}
+	var all []*storev1.Event
+	for {
+		res, err := w.Recv()
+		if err != nil {
+			s.Fatal(err)
+		}
+		all = append(all, res.Events...)
+		if res.Revision >= end {
+			return all
+		}
+	}
+}
