@@ -17,7 +17,10 @@ var serverSays = []string{"uid", "resourceVersion", "creationTimestamp", "manage
 
 // alwaysWritten are structs that Kubernetes' JSON has even when they are empty, because Go cannot leave them out; Kaji
 // writes them when they were set.
-var alwaysWritten = []string{"resources", "strategy", "updateStrategy", "status", "spec", "metadata"}
+var alwaysWritten = []string{"resources", "strategy", "updateStrategy", "status", "spec", "metadata", "loadBalancer", "conditions"}
+
+// alwaysListed are lists of which the same is true.
+var alwaysListed = []string{"rules", "ports"}
 
 // allocated is what Kubernetes' service storage gives a Service after its strategy: none of it is a default.
 var allocated = []string{"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"}
@@ -129,7 +132,12 @@ func tidy(v any) {
 		for key, e := range v {
 			tidy(e)
 			m, isObject := e.(object)
+			list, isList := e.([]any)
+			if key == "lastPhaseTransitionTime" {
+				v[key] = "a time"
+			}
 			if isObject && len(m) == 0 && slices.Contains(alwaysWritten, key) ||
+				isList && len(list) == 0 && slices.Contains(alwaysListed, key) ||
 				e == nil || // a time that is not set
 				key == "divisor" && e == "0" || // a quantity that is not set
 				key == "lastTransitionTime" {

@@ -23,7 +23,9 @@ func persistentVolumeRules() rules[*corev1.PersistentVolume] {
 		validateStatus: func(new, _ *corev1.PersistentVolume) field.ErrorList {
 			return oneOf(field.NewPath("status", "phase"), new.GetStatus().GetPhase(), "Pending", "Available", "Bound", "Released", "Failed")
 		},
-		prepareCreate: func(v *corev1.PersistentVolume) { v.Status = &corev1.PersistentVolumeStatus{Phase: "Pending"} },
+		prepareCreate: func(v *corev1.PersistentVolume) {
+			v.Status = &corev1.PersistentVolumeStatus{Phase: "Pending", LastPhaseTransitionTime: v.GetMetadata().GetCreationTimestamp()}
+		},
 	}
 }
 
