@@ -29,6 +29,7 @@ The commands below make one object each without a manifest; --dry-run=client -o 
 		Example: `  kaji create -f pod.yaml
   kaji create namespace shop
   kaji create deployment web --image=registry.local/web:1 --replicas=3 --port=8080
+  kaji create job migrate --image=registry.local/shop:1 -- ./migrate
   kaji create configmap settings --from-literal=colour=blue --from-file=app.conf
   kaji create deployment web --image=registry.local/web:1 --dry-run=client -o yaml > web.yaml`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -47,7 +48,9 @@ The commands below make one object each without a manifest; --dry-run=client -o 
 	cr.bindManifests(c, "file, folder or - with manifests")
 	cr.dryRun.bind(c)
 	cr.output.bind(c, objectFormats...)
-	c.AddCommand(newCreateNamespace(s), newCreateDeployment(s), newCreateConfigMap(s), newCreateSecret(s), newCreateServiceAccount(s), newCreateService(s))
+	c.AddCommand(newCreateNamespace(s), newCreateDeployment(s), newCreateJob(s), newCreateCronJob(s), newCreateConfigMap(s), newCreateSecret(s),
+		newCreateServiceAccount(s), newCreateService(s), newCreateIngress(s), newCreatePodDisruptionBudget(s), newCreatePriorityClass(s), newCreateQuota(s),
+		newCreateRole(s), newCreateClusterRole(s), newCreateRoleBinding(s), newCreateClusterRoleBinding(s))
 	return c
 }
 

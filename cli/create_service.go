@@ -12,23 +12,53 @@ import (
 
 func newCreateService(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "service clusterip NAME --tcp=PORT[:TARGET]…",
+		Use:     "service (clusterip | nodeport | loadbalancer | externalname) NAME",
 		Aliases: []string{"svc"},
 		Short:   "Create a service",
-		Example: "  kaji create service clusterip web --tcp=80:8080",
+		Example: "  kaji create service clusterip web --tcp=80:8080\n  kaji create service externalname db --external-name=db.example.com",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(c, "a service of type %q cannot be created by flags; clusterip can", args[0])
+				return usage(c, "there is no service of type %q: it is clusterip, nodeport, loadbalancer or externalname", args[0])
 			}
-			return usage(c, "which type of service? clusterip")
+			return usage(c, "which type of service? clusterip, nodeport, loadbalancer or externalname")
 		},
 	}
-	c.AddCommand(newCreateServiceClusterIP(s))
+	c.AddCommand(newCreateServiceClusterIP(s), newCreateServiceNodePort(s), newCreateServiceLoadBalancer(s), newCreateServiceExternalName(s))
 	return c
 }
 
+// servicePorts are the ports of --tcp.
+type servicePorts []string
+
+func (p *servicePorts) bind(c *cobra.Command) {
+	c.Flags().StringSliceVar((*[]string)(p), "tcp", nil, "port, and after : the one of the pods where it differs")
+}
+
+// service is a service of the ports for the pods with the label app=NAME.
+func (p *servicePorts) service(c *cobra.Command, m *metav1.ObjectMeta, of string) (*corev1.Service, error) {
+	labels := map[string]string{"app": m.GetName()}
+	m.Labels = labels
+	spec := &corev1.ServiceSpec{Type: of, Selector: labels}
+	for _, text := range *p {
+		number, to, mapped := strings.Cut(text, ":")
+		if !mapped {
+			to = number
+		}
+		port, err := parsePort(c, number)
+		if err != nil {
+			return nil, err
+		}
+		target, err := parseTarget(c, to)
+		if err != nil {
+			return nil, err
+		}
+		spec.Ports = append(spec.Ports, &corev1.ServicePort{Name: strings.ReplaceAll(text, ":", "-"), Protocol: "TCP", Port: port, TargetPort: target})
+	}
+	return &corev1.Service{Metadata: m, Spec: spec}, nil
+}
+
 func newCreateServiceClusterIP(s *session) *cobra.Command {
-	var ports []string
+	var ports servicePorts
 	var address string
 	c := newCreateKind(s, &cobra.Command{
 		Use:     "clusterip NAME --tcp=PORT[:TARGET]…",
@@ -40,27 +70,14 @@ func newCreateServiceClusterIP(s *session) *cobra.Command {
 		if len(ports) == 0 && address != "None" {
 			return nil, usage(c, "--tcp=PORT is needed, unless --clusterip is None")
 		}
-		labels := map[string]string{"app": m.GetName()}
-		m.Labels = labels
-		spec := &corev1.ServiceSpec{Type: "ClusterIP", ClusterIp: address, Selector: labels}
-		for _, text := range ports {
-			number, to, mapped := strings.Cut(text, ":")
-			if !mapped {
-				to = number
-			}
-			port, err := parsePort(c, number)
-			if err != nil {
-				return nil, err
-			}
-			target, err := parseTarget(c, to)
-			if err != nil {
-				return nil, err
-			}
-			spec.Ports = append(spec.Ports, &corev1.ServicePort{Name: strings.ReplaceAll(text, ":", "-"), Protocol: "TCP", Port: port, TargetPort: target})
+		service, err := ports.service(c, m, "ClusterIP")
+		if err != nil {
+			return nil, err
 		}
-		return &corev1.Service{Metadata: m, Spec: spec}, nil
+		service.Spec.ClusterIp = address
+		return service, nil
 	})
-	c.Flags().StringSliceVar(&ports, "tcp", nil, "port, and after : the one of the pods where it differs")
+	ports.bind(c)
 	c.Flags().StringVar(&address, "clusterip", "", "address; None makes the service headless")
 	return c
 }

@@ -25,11 +25,11 @@ func newExpose(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "expose (KIND NAME | KIND/NAME) [--port=N] [--target-port=N]",
 		Short: "Make a service for what runs already",
-		Long: `Make a service for what runs already: for the pods of a Deployment or ReplicaSet, for a pod by its labels, or for those
+		Long: `Make a service for what runs already: for the pods of a workload such as a Deployment, for a pod by its labels, or for those
 of another service. Without --port the ports are those that the containers name.`,
 		Example: `  kaji expose deployment/web --port=80 --target-port=8080
   kaji expose pod web-1 --port=80 --name=web-1`,
-		ValidArgsFunction: s.completeResources("deployments", "replicasets", "pods", "services"),
+		ValidArgsFunction: s.completeResources("deployments", "replicasets", "statefulsets", "replicationcontrollers", "pods", "services"),
 		RunE:              func(c *cobra.Command, args []string) error { return e.run(c, args) },
 	}
 	f := c.Flags()
@@ -133,6 +133,10 @@ func (e *exposeCommand) behind(o kind.Object) (map[string]string, []*corev1.Serv
 		selector = o.GetSpec().GetSelector()
 	case *appsv1.ReplicaSet:
 		selector = o.GetSpec().GetSelector()
+	case *appsv1.StatefulSet:
+		selector = o.GetSpec().GetSelector()
+	case *corev1.ReplicationController:
+		return maps.Clone(o.GetSpec().GetSelector()), containerPorts(podSpec(o)), nil
 	default:
 		return nil, nil, fmt.Errorf("%s has no pods to expose", refer(o))
 	}

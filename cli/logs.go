@@ -35,7 +35,7 @@ func newLogs(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logs (POD | KIND/NAME | -l SELECTOR)",
 		Short: "Print what containers write",
-		Long: `Print what containers write. Of a Deployment, ReplicaSet or Service, one pod is taken, or all with --all-pods.
+		Long: `Print what containers write. Of a workload (Deployment, StatefulSet, Job…) or a Service, one pod is taken, or all with --all-pods.
 
 With -f and -l or --all-pods, pods may come and go: new ones and containers that are restarted are followed from their first
 line on, until all pods have ended or you interrupt it.`,
@@ -52,7 +52,7 @@ line on, until all pods have ended or you interrupt it.`,
 	f.BoolVarP(&l.previous, "previous", "p", false, "of the container that ran before the last restart")
 	f.BoolVar(&l.timestamps, "timestamps", false, "begin each line with its time")
 	f.BoolVar(&l.allContainers, "all-containers", false, "of all containers of the pod")
-	f.BoolVar(&l.allPods, "all-pods", false, "of all pods of the Deployment, ReplicaSet or Service, with --prefix")
+	f.BoolVar(&l.allPods, "all-pods", false, "of all pods of the workload or Service, with --prefix")
 	f.BoolVar(&l.ignoreErrors, "ignore-errors", false, "with -f: a log that cannot be read is told, and no failure")
 	f.BoolVar(&l.names, "prefix", false, "begin each line with its pod and container")
 	f.StringVarP(&l.container, "container", "c", "", "container; the only or first one when not given")

@@ -11,6 +11,7 @@ import (
 
 	"kaji.dev/kaji/client"
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
+	batchv1 "kaji.dev/kaji/gen/kaji/batch/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
@@ -18,8 +19,8 @@ import (
 	"kaji.dev/kaji/similar"
 )
 
-// podsFor finds the pods that an argument means: a pod by name, or those of a Deployment, ReplicaSet or
-// Service, the ones to prefer first: running, ready, longest so.
+// podsFor finds the pods that an argument means: a pod by name, or those of a workload or a Service, the ones to prefer
+// first: running, ready, longest so.
 func podsFor(ctx context.Context, s *session, c *cobra.Command, conn *client.Client, arg string) ([]*corev1.Pod, error) {
 	pod, namespace, text, err := podSelector(ctx, s, c, conn, arg)
 	if err != nil {
@@ -65,13 +66,21 @@ func podSelector(ctx context.Context, s *session, c *cobra.Command, conn *client
 		text, err = selectorText(o.GetSpec().GetSelector())
 	case *appsv1.ReplicaSet:
 		text, err = selectorText(o.GetSpec().GetSelector())
+	case *appsv1.StatefulSet:
+		text, err = selectorText(o.GetSpec().GetSelector())
+	case *appsv1.DaemonSet:
+		text, err = selectorText(o.GetSpec().GetSelector())
+	case *batchv1.Job:
+		text, err = selectorText(o.GetSpec().GetSelector())
+	case *corev1.ReplicationController:
+		text = strings.Join(sortedPairs(o.GetSpec().GetSelector()), ",")
 	case *corev1.Service:
-		if len(o.GetSpec().GetSelector()) == 0 {
-			return nil, "", "", fmt.Errorf("%s has no selector, so it has no pods", arg)
-		}
 		text = strings.Join(sortedPairs(o.GetSpec().GetSelector()), ",")
 	default:
 		return nil, "", "", fmt.Errorf("%s has no pods", k.Plural())
+	}
+	if err == nil && text == "" {
+		return nil, "", "", fmt.Errorf("%s has no selector, so it has no pods", arg)
 	}
 	return nil, o.GetMetadata().GetNamespace(), text, err
 }

@@ -25,7 +25,7 @@ func newPortForward(s *session) *cobra.Command {
 		Use:   "port-forward (POD | KIND/NAME) [LOCAL:]REMOTE…",
 		Short: "Forward ports of this machine to a pod",
 		Long: `Forward TCP ports of this machine to a pod, also to programs that listen at its localhost only, until the pod goes away or
-you interrupt it. Of a Deployment, ReplicaSet or Service one pod is taken; of a Service the ports are its own, by number or
+you interrupt it. Of a workload or a Service one pod is taken; of a Service the ports are its own, by number or
 name, and lead to their target ports. LOCAL is the same as REMOTE when not given, and any free port when empty or 0.
 A connection that fails does not end the others.`,
 		Example: `  kaji port-forward web-1 8080:80

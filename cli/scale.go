@@ -18,7 +18,7 @@ func newScale(s *session) *cobra.Command {
 		Use:               "scale (KIND NAME… | KIND/NAME…) --replicas=N",
 		Short:             "Set how many replicas there should be",
 		Example:           "  kaji scale deployment/web --replicas=5\n  kaji scale deploy/web --current-replicas=5 --replicas=3",
-		ValidArgsFunction: s.completeResources("deployments", "replicasets"),
+		ValidArgsFunction: s.completeResources("deployments", "replicasets", "statefulsets", "replicationcontrollers"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := r.check(c); err != nil {
 				return err

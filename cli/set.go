@@ -9,6 +9,7 @@ import (
 
 	"kaji.dev/kaji/client"
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
+	batchv1 "kaji.dev/kaji/gen/kaji/batch/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/kind"
 	"kaji.dev/kaji/similar"
@@ -54,8 +55,23 @@ func podSpec(o kind.Object) *corev1.PodSpec {
 		return o.GetSpec().GetTemplate().GetSpec()
 	case *appsv1.ReplicaSet:
 		return o.GetSpec().GetTemplate().GetSpec()
+	case *appsv1.StatefulSet:
+		return o.GetSpec().GetTemplate().GetSpec()
+	case *appsv1.DaemonSet:
+		return o.GetSpec().GetTemplate().GetSpec()
+	case *batchv1.Job:
+		return o.GetSpec().GetTemplate().GetSpec()
+	case *batchv1.CronJob:
+		return o.GetSpec().GetJobTemplate().GetSpec().GetTemplate().GetSpec()
+	case *corev1.ReplicationController:
+		return o.GetSpec().GetTemplate().GetSpec()
 	}
 	return nil
+}
+
+// withContainers are the kinds that podSpec knows.
+func withContainers() []string {
+	return []string{"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "replicationcontrollers", "pods"}
 }
 
 // containers are those that a name stands for, init containers too.
@@ -86,7 +102,7 @@ func newSetContainers(s *session, c *cobra.Command, done string, change func(c *
 	sel.bindFiles(c, "file, folder or - with the objects")
 	sel.bindSelectors(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
-	c.ValidArgsFunction = s.completeResources("deployments", "replicasets", "pods")
+	c.ValidArgsFunction = s.completeResources(withContainers()...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		names, set, remove, err := splitPairs(c, args)
 		if err != nil {

@@ -26,7 +26,7 @@ func newSetEnv(s *session) *cobra.Command {
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
 	c.Flags().StringVarP(&container, "containers", "c", "*", "container to change; * is all")
 	c.Flags().BoolVar(&list, "list", false, "print the environment")
-	c.ValidArgsFunction = s.completeResources("deployments", "replicasets", "pods")
+	c.ValidArgsFunction = s.completeResources(withContainers()...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		names, set, remove, err := splitPairs(c, args)
 		if err != nil {

@@ -29,7 +29,7 @@ func newSetResources(s *session) *cobra.Command {
 	c.Flags().StringVarP(&container, "containers", "c", "*", "container to change; * is all")
 	c.Flags().StringSliceVar(&limits, "limits", nil, "what they may use, e.g. cpu=1,memory=128Mi")
 	c.Flags().StringSliceVar(&requests, "requests", nil, "what they ask for, e.g. cpu=100m,memory=64Mi")
-	c.ValidArgsFunction = s.completeResources("deployments", "replicasets", "pods")
+	c.ValidArgsFunction = s.completeResources(withContainers()...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		most, err := parseQuantities(c, limits)
 		if err != nil {
@@ -65,6 +65,17 @@ func newSetResources(s *session) *cobra.Command {
 
 // parseQuantities reads NAME=QUANTITY words; nil stands for a resource to remove.
 func parseQuantities(c *cobra.Command, words []string) (map[string]*metav1.Quantity, error) {
+	out, err := readQuantities(c, words)
+	for name, q := range out {
+		if parsed, err := quantity.Parse(q); err == nil && parsed.IsZero() {
+			out[name] = nil
+		}
+	}
+	return out, err
+}
+
+// readQuantities reads NAME=QUANTITY words.
+func readQuantities(c *cobra.Command, words []string) (map[string]*metav1.Quantity, error) {
 	out := map[string]*metav1.Quantity{}
 	for _, word := range words {
 		name, text, ok := strings.Cut(word, "=")
@@ -75,9 +86,6 @@ func parseQuantities(c *cobra.Command, words []string) (map[string]*metav1.Quant
 		parsed, err := quantity.Parse(q)
 		if err != nil || parsed.Sign() < 0 {
 			return nil, usage(c, "%s: %q is no quantity such as 500m, 2 or 128Mi", name, text)
-		}
-		if parsed.IsZero() {
-			q = nil
 		}
 		out[name] = q
 	}

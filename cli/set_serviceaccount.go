@@ -19,7 +19,7 @@ func newSetServiceAccount(s *session) *cobra.Command {
 	sel.bindSelectors(c)
 	r.bind(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all objects of the kind in the namespace")
-	c.ValidArgsFunction = s.completeResources("deployments", "replicasets")
+	c.ValidArgsFunction = s.completeResources(withContainers()...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return usage(c, "give the object, and the name of a service account")

@@ -1,7 +1,7 @@
 package strategy
 
 import (
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	rbacv1 "kaji.dev/kaji/gen/kaji/rbac/v1"
@@ -12,9 +12,9 @@ const rbacGroup = "rbac.authorization.k8s.io"
 // roleName lets roles have names with colons, as system:node.
 func roleName(name string, prefix bool) []string {
 	if prefix {
-		return path.IsValidPathSegmentPrefix(name)
+		return content.IsPathSegmentPrefix(name)
 	}
-	return path.IsValidPathSegmentName(name)
+	return content.IsPathSegmentName(name)
 }
 
 func roleRules() rules[*rbacv1.Role] {

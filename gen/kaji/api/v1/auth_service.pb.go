@@ -244,8 +244,9 @@ func (x *AccessAttributes) GetName() string {
 
 // ReviewAccessResponse has an answer for each of the attributes, in their order.
 type ReviewAccessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reviews       []*AccessReview        `protobuf:"bytes,1,rep,name=reviews,proto3" json:"reviews,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answers.
+	Reviews       []*AccessReview `protobuf:"bytes,1,rep,name=reviews,proto3" json:"reviews,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
