@@ -341,7 +341,8 @@ func TestCreateIsTaken(t *testing.T) {
 	} {
 		same(t, s.ok(append([]string{"create"}, strings.Fields(args)...)...), want)
 	}
-	s.ok("label", "cronjob/nightly", "of=me")
+	same(t, s.ok("create", "quota", "more", "--hard=pods=20,requests.cpu=4"), "resourcequota/more created")
+	same(t, s.ok("get", "quota/more", "-o", "jsonpath={.spec.hard}"), `{"pods":"20","requests.cpu":"4"}`)
 	s.ok("patch", "cronjob/nightly", "--type=merge", "-p", `{"spec":{"jobTemplate":{"metadata":{"labels":{"a":"b"},"annotations":{"c":"d"}},"spec":{"backoffLimit":3}}}}`)
 	same(t, s.ok("create", "job", "now", "--from=cronjob/nightly"), "job.batch/now created")
 	uid := s.ok("get", "cronjob/nightly", "-o", "jsonpath={.metadata.uid}")
