@@ -10,6 +10,7 @@ import (
 	"kaji.dev/kaji/apierror"
 	"kaji.dev/kaji/client"
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
+	batchv1 "kaji.dev/kaji/gen/kaji/batch/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/kind"
 )
@@ -21,7 +22,7 @@ func newDescribe(s *session) *cobra.Command {
 		Use:   "describe (KIND [NAME…] | KIND/NAME… | KIND -l SELECTOR | -f FILE | -k FOLDER)",
 		Short: "Show an object with what belongs to it, and its events",
 		Long: `Show an object with what belongs to it, and its events: containers and volumes of a pod, what runs on a node and what
-it asks for, the replica sets of a deployment. Values of secrets are never shown.`,
+it asks for, the replica sets of a deployment, how far a job is. Values of secrets are never shown.`,
 		Example:           "  kaji describe pod/web-1\n  kaji describe nodes",
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -75,6 +76,16 @@ func describe(ctx context.Context, s *session, conn *client.Client, o kind.Objec
 		d.deployment(o)
 	case *appsv1.ReplicaSet:
 		d.replicaSet(o)
+	case *appsv1.StatefulSet:
+		d.statefulSet(o)
+	case *appsv1.DaemonSet:
+		d.daemonSet(o)
+	case *corev1.ReplicationController:
+		d.replicationController(o)
+	case *batchv1.Job:
+		d.job(o)
+	case *batchv1.CronJob:
+		d.cronJob(o)
 	default:
 		d.generic(o)
 	}

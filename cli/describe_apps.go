@@ -24,11 +24,7 @@ func (d *describer) deployment(o *appsv1.Deployment) {
 		w.field(0, "Paused", "true")
 	}
 	describeTemplate(w, spec.GetTemplate())
-	rows := [][]string{{"Type", "Status", "Reason", "Message"}}
-	for _, c := range status.GetConditions() {
-		rows = append(rows, []string{c.GetType(), c.GetStatus(), c.GetReason(), c.GetMessage()})
-	}
-	w.table(0, "Conditions", rows)
+	describeConditions(w, status.GetConditions())
 	sets, err := replicaSetsOf(d.ctx, d.conn, o)
 	if err != nil {
 		d.unreadable("ReplicaSets", err)
@@ -58,26 +54,7 @@ func (d *describer) replicaSet(o *appsv1.ReplicaSet) {
 	w.field(0, "Selector", printers.LabelSelector(spec.GetSelector()))
 	w.field(0, "Replicas", fmt.Sprintf("%d current / %d desired, %d ready", status.GetReplicas(), spec.GetReplicas(), status.GetReadyReplicas()))
 	text, err := selectorText(spec.GetSelector())
-	if err == nil {
-		pods, listErr := podsBy(d.ctx, d.conn, o.GetMetadata().GetNamespace(), text)
-		if err = listErr; err == nil {
-			count := map[string]int{}
-			for _, p := range pods {
-				if controlledBy(p, o) {
-					count[p.GetStatus().GetPhase()]++
-				}
-			}
-			w.field(0, "Pods Status", fmt.Sprintf("%d Running / %d Waiting / %d Succeeded / %d Failed",
-				count["Running"], count["Pending"], count["Succeeded"], count["Failed"]))
-		}
-	}
-	if err != nil {
-		d.unreadable("Pods Status", err)
-	}
+	d.phases(o, text, err)
 	describeTemplate(w, spec.GetTemplate())
-	rows := [][]string{{"Type", "Status", "Reason", "Message"}}
-	for _, c := range status.GetConditions() {
-		rows = append(rows, []string{c.GetType(), c.GetStatus(), c.GetReason(), c.GetMessage()})
-	}
-	w.table(0, "Conditions", rows)
+	describeConditions(w, status.GetConditions())
 }

@@ -50,3 +50,36 @@ func TestSetOfWorkloads(t *testing.T) {
 		same(t, s.ok("expose", name, "--dry-run=client", "-o", "jsonpath={.spec.selector} {.spec.ports[0].port}"), `{"app":"web"} 80`)
 	}
 }
+
+// TestDescribeWorkloads shows what a person wants to know of each, on a real API server that has filled in the rest.
+func TestDescribeWorkloads(t *testing.T) {
+	s, _ := realShell(t)
+	s.in = `
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}, spec: {containers: [{name: main, image: "db:1"}]}},
+  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 5Gi}}}}]}}
+---
+{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec: {selector: {matchLabels: {app: agent}}, template: {metadata: {labels: {app: agent}}, spec: {nodeSelector: {disk: fast}, containers: [{name: main, image: "agent:1"}]}}}}
+---
+{apiVersion: v1, kind: ReplicationController, metadata: {name: old}, spec: {replicas: 3, selector: {app: old}, template: {metadata: {labels: {app: old}}, spec: {containers: [{name: main, image: "old:1"}]}}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: stray, labels: {app: old}}, spec: {containers: [{name: main, image: "old:1"}]}}
+`
+	s.ok("apply", "-f", "-")
+	s.ok("create", "job", "migrate", "--image=shop:1")
+	s.ok("create", "cronjob", "backup", "--image=tools:1", "--schedule=30 2 * * *")
+	for name, want := range map[string][]string{
+		"sts/db":      {"Selector: app=db", "Service: db", "Replicas: 1 desired | 0 updated | 0 total", "Update Strategy: RollingUpdate", "Partition: 0", "Pods Status: 0 Running", "Image: db:1", "Volume Claims:", "data <default> 5Gi [ReadWriteOnce]", "Events:"},
+		"ds/agent":    {"Node-Selector: disk=fast", "Nodes: 0 desired", "Rolling Update: 1 max unavailable, 0 max surge", "Pods Status: 0 Running", "Image: agent:1"},
+		"rc/old":      {"Selector: app=old", "Replicas: 0 current / 3 desired, 0 ready", "Pods Status: 0 Running / 0 Waiting", "Image: old:1"},
+		"job/migrate": {"Parallelism: 1", "Completions: 1", "Completion Mode: NonIndexed", "Backoff Limit: 6", "Suspended: false", "Pods Status: 0 Active (0 Ready) / 0 Succeeded / 0 Failed", "Image: shop:1"},
+		"cj/backup":   {"Schedule: 30 2 * * *", "Suspended: false", "Concurrency Policy: Allow", "History Kept: 3 successful, 1 failed", "Image: tools:1"},
+	} {
+		// Columns are as wide as what is in them; the words are what counts here.
+		out := strings.Join(strings.Fields(s.ok("describe", name)), " ")
+		for _, text := range want {
+			if !strings.Contains(out, text) {
+				t.Errorf("describe %s: no %q in\n%s", name, text, out)
+			}
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 // TestKinds is every kind of the API from the command line: those that something acts on, and those that are stored
 // and checked until something does.
 func TestKinds(t *testing.T) {
-	newRig(t).each(t, map[string]func(*rig){"every kind": everyKind, "create by flags": creatingKinds, "scale": scalingKinds})
+	newRig(t).each(t, map[string]func(*rig){"every kind": everyKind, "create by flags": creatingKinds, "scale": scalingKinds, "streams": streamsOfKinds})
 }
 
 // oneOfEach has an object of every kind that the other tests do not make.
@@ -216,4 +216,27 @@ func scalingKinds(r *rig) {
 		r.fails(1, []string{"2 replicas, not 5"}, "scale", one.kind+"/scaled", "--replicas=3", "--current-replicas=5")
 		r.kaji("delete", one.kind+"/scaled", "--wait=false")
 	}
+}
+
+// streamsOfKinds reads the log of the pod that a stateful set selects, and runs a command in it. A set without replicas
+// leaves alone a pod that is not named like its own.
+func streamsOfKinds(r *rig) {
+	r.run(`
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: streams}, spec: {replicas: 0, serviceName: x, selector: {matchLabels: {app: streams}}, template: {metadata: {labels: {app: streams}}, spec: {containers: [{name: main, image: IMAGE}]}}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: by-hand, labels: {app: streams}}, spec: {terminationGracePeriodSeconds: 0, containers: [{name: main, image: IMAGE, command: [sh, -c, "echo hello; sleep 1000"]}]}}
+`)
+	r.ready("by-hand")
+	if out := r.kaji("logs", "statefulset/streams"); out != "hello\n" {
+		r.t.Errorf("logs: %q", out)
+	}
+	if out := r.kaji("exec", "sts/streams", "--", "echo", "there"); out != "there\n" {
+		r.t.Errorf("exec: %q", out)
+	}
+	if out := r.kaji("set", "image", "sts/streams", "main=other:1"); out != "statefulset.apps/streams image updated\n" {
+		r.t.Errorf("set image: %q", out)
+	}
+	contains(r.t, "describe", r.kaji("describe", "sts/streams"), "0 desired", "other:1", "Pods Status:")
+	r.kaji("delete", "sts/streams", "--wait=false")
+	r.remove("by-hand")
 }
