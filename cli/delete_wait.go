@@ -10,6 +10,7 @@ import (
 
 	"kaji.dev/kaji/client"
 	appsv1 "kaji.dev/kaji/gen/kaji/apps/v1"
+	batchv1 "kaji.dev/kaji/gen/kaji/batch/v1"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
@@ -20,24 +21,37 @@ type owner struct {
 	namespace, uid string
 }
 
-// ownersOfPods lists which objects control the pods of an object that is about to go: itself for a ReplicaSet,
-// its ReplicaSets for a Deployment. It is asked before the deletion; afterwards nobody knows.
+// ownersOfPods lists which objects control the pods of an object that is about to go: its ReplicaSets for a Deployment,
+// its Jobs for a CronJob, and itself for another workload. It is asked before the deletion; afterwards nobody knows.
 func ownersOfPods(ctx context.Context, conn *client.Client, o kind.Object) ([]owner, error) {
-	var sets []*appsv1.ReplicaSet
+	var out []owner
 	switch o := o.(type) {
-	case *appsv1.ReplicaSet:
-		sets = []*appsv1.ReplicaSet{o}
+	case *appsv1.ReplicaSet, *appsv1.StatefulSet, *appsv1.DaemonSet, *batchv1.Job, *corev1.ReplicationController:
+		out = append(out, ownerOf(o))
 	case *appsv1.Deployment:
-		var err error
-		if sets, err = replicaSetsOf(ctx, conn, o); err != nil {
+		sets, err := replicaSetsOf(ctx, conn, o)
+		if err != nil {
 			return nil, err
 		}
-	}
-	var out []owner
-	for _, rs := range sets {
-		out = append(out, owner{rs.GetMetadata().GetNamespace(), rs.GetMetadata().GetUid()})
+		for _, rs := range sets {
+			out = append(out, ownerOf(rs))
+		}
+	case *batchv1.CronJob:
+		jobs, _, err := listAll(ctx, conn, kind.Of(&batchv1.Job{}), o.GetMetadata().GetNamespace(), &metav1.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		for _, job := range jobs {
+			if controlledBy(job, o) {
+				out = append(out, ownerOf(job))
+			}
+		}
 	}
 	return out, nil
+}
+
+func ownerOf(o kind.Object) owner {
+	return owner{o.GetMetadata().GetNamespace(), o.GetMetadata().GetUid()}
 }
 
 // awaitPods waits until no pod is left of owners that are gone.

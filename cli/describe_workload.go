@@ -36,7 +36,7 @@ func (d *describer) statefulSet(o *appsv1.StatefulSet) {
 				class = c.GetSpec().GetStorageClassName()
 			}
 			rows = append(rows, []string{
-				c.GetMetadata().GetName(), class, c.GetSpec().GetResources().GetRequests()["storage"].GetString_(), fmt.Sprint(c.GetSpec().GetAccessModes()),
+				c.GetMetadata().GetName(), class, c.GetSpec().GetResources().GetRequests()["storage"].GetString_(), strings.Join(c.GetSpec().GetAccessModes(), ","),
 			})
 		}
 		w.table(0, "Volume Claims", rows)

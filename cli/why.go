@@ -22,7 +22,7 @@ func newWhy(s *session) *cobra.Command {
 		Use:   "why (POD | KIND/NAME)",
 		Short: "Say why a pod does not run, and what would help",
 		Long: `Say why a pod does not run: what the scheduler makes of every node, or what its containers wait for, and what would
-help. Of a Deployment, ReplicaSet or Service, the pod that is worst off is taken.
+help. Of a workload or a Service, the pod that is worst off is taken.
 
   $ kaji why big
   Pod big fits on no node after 2 tries; it will be tried again when something changes that can help.

@@ -3,6 +3,13 @@ package cli_test
 import (
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"kaji.dev/kaji/client"
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
+	"kaji.dev/kaji/kind"
 )
 
 // workloads are one of each kind with the same pods, those of running.
@@ -68,7 +75,7 @@ func TestDescribeWorkloads(t *testing.T) {
 	s.ok("create", "job", "migrate", "--image=shop:1")
 	s.ok("create", "cronjob", "backup", "--image=tools:1", "--schedule=30 2 * * *")
 	for name, want := range map[string][]string{
-		"sts/db":      {"Selector: app=db", "Service: db", "Replicas: 1 desired | 0 updated | 0 total", "Update Strategy: RollingUpdate", "Partition: 0", "Pods Status: 0 Running", "Image: db:1", "Volume Claims:", "data <default> 5Gi [ReadWriteOnce]", "Events:"},
+		"sts/db":      {"Selector: app=db", "Service: db", "Replicas: 1 desired | 0 updated | 0 total", "Update Strategy: RollingUpdate", "Partition: 0", "Pods Status: 0 Running", "Image: db:1", "Volume Claims:", "data <default> 5Gi ReadWriteOnce", "Events:"},
 		"ds/agent":    {"Node-Selector: disk=fast", "Nodes: 0 desired", "Rolling Update: 1 max unavailable, 0 max surge", "Pods Status: 0 Running", "Image: agent:1"},
 		"rc/old":      {"Selector: app=old", "Replicas: 0 current / 3 desired, 0 ready", "Pods Status: 0 Running / 0 Waiting", "Image: old:1"},
 		"job/migrate": {"Parallelism: 1", "Completions: 1", "Completion Mode: NonIndexed", "Backoff Limit: 6", "Suspended: false", "Pods Status: 0 Active (0 Ready) / 0 Succeeded / 0 Failed", "Image: shop:1"},
@@ -81,5 +88,36 @@ func TestDescribeWorkloads(t *testing.T) {
 				t.Errorf("describe %s: no %q in\n%s", name, text, out)
 			}
 		}
+	}
+}
+
+// TestDeleteWaitsForThePodsOfWorkloads keeps a deletion from ending while there are pods of what was deleted.
+func TestDeleteWaitsForThePodsOfWorkloads(t *testing.T) {
+	api := server(t, running+workloads)
+	s := newShell(t, api.Client())
+	seed := func(o kind.Object, ownerKind, ownerName string) {
+		t.Helper()
+		owner, err := client.ForKind(s.client, kind.Lookup(ownerKind)).Get(t.Context(), "default", ownerName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.GetMetadata().OwnerReferences = []*metav1.OwnerReference{{
+			ApiVersion: kind.Of(owner).APIVersion(), Kind: kind.Of(owner).Name(), Name: ownerName, Uid: owner.GetMetadata().GetUid(), Controller: proto.Bool(true),
+		}}
+		api.Seed(o)
+	}
+	pod := func(name string) *corev1.Pod {
+		return &corev1.Pod{Metadata: &metav1.ObjectMeta{Name: name, Namespace: "default"}, Spec: &corev1.PodSpec{NodeName: "n1"}}
+	}
+	job, err := client.ForKind(s.client, kind.Lookup("jobs")).Get(t.Context(), "default", "blank")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed(job, "cronjobs", "often")
+	seed(pod("of-cron"), "jobs", "blank")
+	s.fails([]string{"still there after the timeout: pod/of-cron"}, "delete", "cronjob/often", "--timeout=200ms")
+	for plural, name := range map[string]string{"statefulsets": "set", "daemonsets": "each", "jobs": "once", "replicationcontrollers": "old"} {
+		seed(pod("of-"+name), plural, name)
+		s.fails([]string{"still there after the timeout: pod/of-" + name}, "delete", plural+"/"+name, "--timeout=200ms")
 	}
 }
