@@ -258,6 +258,13 @@ func (a *agent) tidy(ctx context.Context) {
 	if a.podInformer.WaitSynced(ctx) != nil {
 		return
 	}
+	for !a.pods.Listed(a.podInformer.List("", labels.Everything())) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond): // the cache tells of them one by one
+		}
+	}
 	for {
 		a.pods.Orphans(a.lister.All(), a.known)
 		if onDisk, err := a.volumes.PodUIDs(); err == nil {

@@ -186,6 +186,38 @@ func podResources(pod *corev1.Pod) (*amounts, error) {
 	return &peak, nil
 }
 
+// Amounts are cpu in thousandths of one and memory in bytes, by name.
+type Amounts map[string]int64
+
+// PodRequests is what a node has to set aside for a pod: the most that it uses at one time, and its overhead.
+func PodRequests(pod *corev1.Pod) (Amounts, error) {
+	out := Amounts{"cpu": 0, "memory": 0}
+	whole, err := podResources(pod)
+	if err != nil {
+		return nil, err
+	}
+	over, err := overheadOf(pod)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range []*amounts{whole, over} {
+		for name := range out {
+			if a != nil {
+				out[name] += a.requests[name]
+			}
+		}
+	}
+	return out, nil
+}
+
+// Thousandths reads a quantity for comparing it; one that is missing or cannot be read is zero.
+func Thousandths(q *metav1.Quantity) int64 { return value(map[string]*metav1.Quantity{"": q}, "") }
+
+// Update is what a running container's cgroup settings become when it has the resources of container.
+func (c *Config) Update(pod *corev1.Pod, container *corev1.Container) (Resources, error) {
+	return c.containerResources(pod, container)
+}
+
 func overheadOf(pod *corev1.Pod) (*amounts, error) {
 	if len(pod.GetSpec().GetOverhead()) == 0 {
 		return nil, nil

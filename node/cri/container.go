@@ -41,6 +41,18 @@ func (c *Client) StopContainer(ctx context.Context, id string, grace time.Durati
 	return nil
 }
 
+// UpdateContainer changes the cgroup settings of a running container. What is zero stays as it is; the OOM score and the limits of
+// huge pages are left alone.
+func (c *Client) UpdateContainer(ctx context.Context, id string, to *containerconfig.Resources) error {
+	_, err := c.runtime.UpdateContainerResources(ctx, &runtimeapi.UpdateContainerResourcesRequest{ContainerId: id, Linux: &runtimeapi.LinuxContainerResources{
+		CpuShares: to.CPUShares, CpuQuota: to.CPUQuota, CpuPeriod: to.CPUPeriod, MemoryLimitInBytes: to.MemoryLimit, OomScoreAdj: to.OOMScoreAdj, Unified: to.Unified,
+	}})
+	if err != nil {
+		return wrap("UpdateContainerResources", id, err)
+	}
+	return nil
+}
+
 // RemoveContainer removes a container, killing it if it runs.
 func (c *Client) RemoveContainer(ctx context.Context, id string) error {
 	if _, err := c.runtime.RemoveContainer(ctx, &runtimeapi.RemoveContainerRequest{ContainerId: id}); err != nil {

@@ -32,6 +32,8 @@ const (
 	// ends, before the next attempt. Kept with the container, so that the
 	// back-off outlives the agent.
 	AnnotationBackoff = "kaji.dev/restart-backoff-seconds"
+	// AnnotationResources is what a container was made with of cpu and memory, as JSON.
+	AnnotationResources = "kaji.dev/resources"
 	// AnnotationGrace is the pod's termination grace period in seconds, for
 	// the case that the pod is gone from the API when its sandbox is found.
 	AnnotationGrace = "io.kubernetes.pod.terminationGracePeriod"

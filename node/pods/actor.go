@@ -56,6 +56,7 @@ func newActor(m *Manager, uid string, pod *corev1.Pod) *actor {
 		state: plan.State{
 			Pod: pod, Seen: clone(m.cfg.Lister.Latest(uid)), Node: m.cfg.Node,
 			Probes: map[string]plan.Probes{}, PreStopRan: map[string]bool{},
+			Applied: map[string]*corev1.ResourceRequirements{}, Resizing: map[string]bool{},
 			Busy: map[string]plan.Action{}, Failures: map[string]plan.Failure{},
 			Published: pod.GetStatus(),
 		},
@@ -68,6 +69,8 @@ func newActor(m *Manager, uid string, pod *corev1.Pod) *actor {
 			a.state.AdmittedAt = at.AsTime()
 		}
 		a.adoptProbes()
+		a.state.Allocated, a.state.Refused = plan.Adopt(pod), plan.Refused(pod.GetStatus())
+		a.hold()
 	}
 	a.view = Snapshot{Pod: pod, Status: pod.GetStatus(), Seen: clone(a.state.Seen)}
 	return a
@@ -104,6 +107,9 @@ func (a *actor) post(f func(*actor)) {
 
 func (a *actor) run() {
 	defer func() {
+		if a.over {
+			a.m.ledger.release(a.uid)
+		}
 		a.m.cfg.Probes.StopPod(a.uid)
 		for _, cancel := range a.cancels {
 			cancel()
@@ -169,6 +175,7 @@ func (a *actor) step() time.Time {
 	if s.StopSince.IsZero() && (plan.Deleted(s) || plan.Terminal(s, now)) {
 		a.beginStop(now)
 	}
+	again := a.allocate(now)
 	p := plan.Make(s, now)
 	if !a.frozen && !p.Blind {
 		a.publish(now)
@@ -183,6 +190,9 @@ func (a *actor) step() time.Time {
 	}
 	a.look()
 	wake := p.Wake
+	if !again.IsZero() && (wake.IsZero() || again.Before(wake)) {
+		wake = again
+	}
 	if s.Mounted && s.StopSince.IsZero() && a.m.cfg.Refresh > 0 && refreshable(s.Pod) {
 		if !now.Before(a.refresh) {
 			if !plan.Busy(s, plan.RefreshVolumes{}) {
@@ -230,6 +240,10 @@ func (a *actor) set(pod *corev1.Pod) {
 	s := &a.state
 	old := s.Pod
 	s.Pod, s.Gone = pod, false
+	if s.Allocated == nil {
+		s.Allocated, s.Refused = plan.Adopt(pod), plan.Refused(pod.GetStatus())
+		a.hold()
+	}
 	if s.AdmittedAt.IsZero() {
 		s.AdmittedAt = a.m.cfg.Clock.Now()
 	}

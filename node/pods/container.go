@@ -129,6 +129,7 @@ func (a *actor) containerConfig(ctx context.Context, in startInput, act plan.Sta
 	if err != nil {
 		return nil, nil, err
 	}
+	cfg.Annotations[observed.AnnotationResources] = plan.MadeWith(c)
 	cfg.Annotations[observed.AnnotationBackoff] = strconv.FormatInt(int64(act.Backoff/time.Second), 10)
 	box, err := a.sandboxConfig(in.pod, 0)
 	if err != nil {

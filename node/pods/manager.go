@@ -20,6 +20,8 @@ import (
 type Manager struct {
 	cfg   Config
 	slots chan struct{}
+	// ledger has what is set aside for the pods.
+	ledger *ledger
 
 	// life ends when the agent is told to end: waits are given up. work ends
 	// a little later: operations that are short are brought to their end.
@@ -41,7 +43,7 @@ func NewManager(cfg Config) *Manager {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
-	m := &Manager{cfg: cfg, slots: make(chan struct{}, max(1, cfg.Parallel)), actors: map[string]*actor{}}
+	m := &Manager{cfg: cfg, slots: make(chan struct{}, max(1, cfg.Parallel)), actors: map[string]*actor{}, ledger: newLedger(cfg.Info.Allocatable)}
 	m.life, m.cancel = context.WithCancel(context.Background())
 	m.work, m.cutoff = context.WithCancel(context.Background())
 	return m
@@ -66,6 +68,10 @@ func (m *Manager) Set(pod *corev1.Pod) {
 		a.post(func(a *actor) { a.set(pod) })
 	}
 }
+
+// Listed is told of all pods that the API has on the node. Once Set has been called for each of them, what is left of the node is known:
+// then it returns true, and pods may be given more than they have.
+func (m *Manager) Listed(pods []*corev1.Pod) bool { return m.ledger.ready(pods) }
 
 // Gone tells that the API has a pod no longer.
 func (m *Manager) Gone(podUID string) {

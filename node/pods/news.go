@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	"kaji.dev/kaji/node/pods/plan"
 )
 
 // piece is something that a new status tells and that deserves an event. Most events come from the operation that
@@ -21,6 +22,9 @@ func news(pod *corev1.Pod, old, now *corev1.PodStatus) []piece {
 	var out []piece
 	if now.GetReason() == "DeadlineExceeded" && old.GetReason() != now.GetReason() {
 		out = append(out, piece{reason: now.GetReason(), message: now.GetMessage()})
+	}
+	if reason, message, warning := plan.ResizeNews(old, now); reason != "" {
+		out = append(out, piece{reason: reason, message: message, warning: warning})
 	}
 	was := map[string]string{}
 	for _, c := range statuses(old) {

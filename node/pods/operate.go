@@ -88,11 +88,16 @@ func (a *actor) operation(wait, work context.Context, act plan.Action) func() ou
 		return func() outcome { return a.inspectContainer(work, act.ID, policy) }
 	case plan.StopContainer:
 		in := stopInput{pod: pod, container: a.spec(act.Name), ip: first(a.podIPs())}
+		if act.Resize {
+			a.state.Resizing[act.ID] = true
+		}
 		if act.PreStop && in.container.GetLifecycle().GetPreStop() != nil {
 			a.state.PreStopRan[act.ID] = true
 			in.hook = true
 		}
 		return func() outcome { return a.stopContainer(wait, work, in, act) }
+	case plan.ResizeContainer:
+		return func() outcome { return a.resizeContainer(work, pod, act) }
 	case plan.RemoveContainer:
 		return func() outcome { return a.removeContainer(work, act, pod) }
 	case plan.RemoveDirectories:
@@ -233,6 +238,8 @@ func (a *actor) dropSandbox(id string) {
 }
 
 func (a *actor) dropContainer(id string) {
+	delete(a.state.Applied, id)
+	delete(a.state.Resizing, id)
 	var rest []observed.Container
 	for _, c := range a.state.Seen.Containers {
 		if c.ID != id {

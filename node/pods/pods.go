@@ -33,6 +33,7 @@ type Runtime interface {
 	CreateContainer(ctx context.Context, sandboxID string, cfg *containerconfig.Container, box *containerconfig.Sandbox) (string, error)
 	StartContainer(ctx context.Context, id string) error
 	StopContainer(ctx context.Context, id string, grace time.Duration) error
+	UpdateContainer(ctx context.Context, id string, to *containerconfig.Resources) error
 	RemoveContainer(ctx context.Context, id string) error
 	Container(ctx context.Context, id string) (observed.Container, error)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/clock"
 
 	"kaji.dev/kaji/apierror"
@@ -85,7 +86,8 @@ func (w *world) start() {
 	lister := relist.New(rt, w.clock, log, func(p observed.Pod, began time.Time) { m.Seen(p, began) })
 	m = NewManager(Config{
 		Containers: containers, Runtime: rt, Images: images.New(rt, none{}, 2, w.clock.Now), Volumes: w.disk, Env: env.Getters{},
-		Probes: addressed{w.probes, w.t}, Lister: lister, Sink: w, Events: w, Classes: none{}, Node: plan.Node{HostIPs: []string{"192.0.2.1"}, Runtime: "fake"},
+		Probes: addressed{w.probes, w.t}, Lister: lister, Sink: w, Events: w, Classes: none{}, Info: volumes.PodInfo{Allocatable: map[string]resource.Quantity{"cpu": resource.MustParse("4"), "memory": resource.MustParse("1Gi")}},
+		Node:     plan.Node{HostIPs: []string{"192.0.2.1"}, Runtime: "fake"},
 		Parallel: 4, Refresh: time.Hour, Clock: w.clock, Log: log,
 	})
 	w.Manager, w.lister = m, lister

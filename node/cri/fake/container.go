@@ -97,6 +97,46 @@ func (c *Client) StopContainer(ctx context.Context, id string, grace time.Durati
 	return nil
 }
 
+// UpdateContainer implements cri.Client.
+func (c *Client) UpdateContainer(ctx context.Context, id string, to *containerconfig.Resources) error {
+	const op = "UpdateContainerResources"
+	if err := c.enter(ctx, op, id); err != nil {
+		return err
+	}
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	v := c.r.containers[id]
+	if v == nil {
+		return missing(op, "container", id)
+	}
+	if v.State != observed.Running {
+		return cri.NewError(op, id, codes.Unknown, "container is in state "+v.State.String())
+	}
+	is := v.config.Resources
+	for _, f := range []struct {
+		is *int64
+		to int64
+	}{{&is.CPUShares, to.CPUShares}, {&is.CPUQuota, to.CPUQuota}, {&is.CPUPeriod, to.CPUPeriod}, {&is.MemoryLimit, to.MemoryLimit}} {
+		if f.to != 0 {
+			*f.is = f.to
+		}
+	}
+	next := *v.config
+	next.Resources = is
+	v.config = &next
+	return nil
+}
+
+// Resources is what a container runs with.
+func (r *Runtime) Resources(id string) containerconfig.Resources {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if v := r.containers[id]; v != nil {
+		return v.config.Resources
+	}
+	return containerconfig.Resources{}
+}
+
 // RemoveContainer implements cri.Client.
 func (c *Client) RemoveContainer(ctx context.Context, id string) error {
 	if err := c.enter(ctx, "RemoveContainer", id); err != nil {

@@ -59,6 +59,14 @@ type StopContainer struct {
 	PreStop bool
 	Reason  string // of the event
 	Message string
+	// Resize: it is started again with other resources.
+	Resize bool
+}
+
+// ResizeContainer gives a running container the resources that Container has.
+type ResizeContainer struct {
+	ID        string
+	Container *corev1.Container
 }
 
 // RemoveContainer removes a container that has ended, and its log.
@@ -78,6 +86,7 @@ const (
 	keyStart   = "start/"
 	keyStop    = "stop/"
 	keyInspect = "inspect/"
+	keyResize  = "resize/"
 )
 
 // Key implements Action.
@@ -109,6 +118,9 @@ func (a InspectContainer) Key() string { return keyInspect + a.ID }
 
 // Key implements Action.
 func (a StopContainer) Key() string { return keyStop + a.ID }
+
+// Key implements Action.
+func (a ResizeContainer) Key() string { return keyResize + a.ID }
 
 // Key implements Action.
 func (a RemoveContainer) Key() string { return keyStop + a.ID }

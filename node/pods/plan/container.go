@@ -31,7 +31,8 @@ func containerStatus(s *State, now time.Time, c *corev1.Container) *corev1.Conta
 	if len(all) == 0 {
 		lost(s, c, old, out, now)
 		out.Started = &isStarted
-		resources(c, out)
+		allocated := Allocated(s, c).GetResources()
+		resources(c, allocated, allocated, out)
 		return out
 	}
 	last := all[0]
@@ -62,14 +63,19 @@ func containerStatus(s *State, now time.Time, c *corev1.Container) *corev1.Conta
 		}
 	}
 	out.Started = &isStarted
-	resources(c, out)
+	allocated := Allocated(s, c).GetResources()
+	inForce := allocated
+	if have, known := InForce(s, last); known && last.State == observed.Running {
+		inForce = with(allocated, have)
+	}
+	resources(c, allocated, inForce, out)
 	return out
 }
 
 // between says what a container waits for that has ended and will run again;
 // nil if it will not, or is about to.
 func between(s *State, now time.Time, c *corev1.Container, last *observed.Container) *corev1.ContainerStateWaiting {
-	if Deleted(s) || !last.Inspected || !restarts(s.Pod, c, last) || Terminal(s, now) {
+	if Deleted(s) || !last.Inspected || !restarts(s, c, last) || Terminal(s, now) {
 		return nil
 	}
 	if until := crashUntil(s, c, last); now.Before(until) {
@@ -170,11 +176,11 @@ func terminated(s *State, c *observed.Container) *corev1.ContainerStateTerminate
 	return t
 }
 
-// resources tells what the container has been given.
-func resources(c *corev1.Container, out *corev1.ContainerStatus) {
-	if r := c.GetResources(); len(r.GetRequests())+len(r.GetLimits()) > 0 {
-		out.AllocatedResources = r.GetRequests()
-		out.Resources = &corev1.ResourceRequirements{Limits: r.GetLimits(), Requests: r.GetRequests()}
+// resources tells what is set aside for the container, and what it runs with.
+func resources(c *corev1.Container, allocated, inForce *corev1.ResourceRequirements, out *corev1.ContainerStatus) {
+	out.AllocatedResources = allocated.GetRequests()
+	if len(inForce.GetRequests())+len(inForce.GetLimits()) > 0 {
+		out.Resources = &corev1.ResourceRequirements{Limits: inForce.GetLimits(), Requests: inForce.GetRequests()}
 	}
 	for _, m := range c.GetVolumeMounts() {
 		v := &corev1.VolumeMountStatus{Name: m.GetName(), MountPath: m.GetMountPath(), ReadOnly: m.GetReadOnly()}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
+	"kaji.dev/kaji/node/containerconfig"
 	"kaji.dev/kaji/node/observed"
 )
 
@@ -46,6 +47,16 @@ type State struct {
 	// Failures has the operations that have failed since they last went well,
 	// by key: they are planned again only when they have waited.
 	Failures map[string]Failure
+	// Allocated is what the node has set aside for each container; the spec counts for a container that is not in it.
+	Allocated Allocation
+	// Refused is why that is not what the spec asks for; nil when it is.
+	Refused *Refusal
+	// Releasing is what stays set aside for the pod until all its containers run with less; nil when they do.
+	Releasing containerconfig.Amounts
+	// Applied is what this agent has given running containers last, by id.
+	Applied map[string]*corev1.ResourceRequirements
+	// Resizing has the ids of containers that were stopped to be started again with other resources.
+	Resizing map[string]bool
 	// Removed: nothing is left of the pod on the node's disk.
 	Removed bool
 

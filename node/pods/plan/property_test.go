@@ -40,7 +40,7 @@ func TestAnyLifeIsSound(t *testing.T) {
 			return nil
 		}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			switch rapid.IntRange(0, 6).Draw(t, "step") {
+			switch rapid.IntRange(0, 7).Draw(t, "step") {
 			case 0:
 				c := rapid.SampledFrom(append(append([]*corev1.Container{}, init...), main...)).Draw(t, "who")
 				if e := p.Spec.GetEphemeralContainers(); len(e) > 0 && rapid.Bool().Draw(t, "ephemeral") {
@@ -54,13 +54,16 @@ func TestAnyLifeIsSound(t *testing.T) {
 			case 3: // the agent restarts: what it only remembered is lost
 				m.s.Busy, m.s.Failures = map[string]Action{}, map[string]Failure{}
 				m.s.Mounted, m.s.StopSince = false, time.Time{}
+				m.s.Applied, m.s.Resizing = map[string]*corev1.ResourceRequirements{}, map[string]bool{}
+				m.s.Pod = &corev1.Pod{Metadata: m.s.Pod.Metadata, Spec: m.s.Pod.Spec, Status: m.s.Published}
+				m.s.Allocated = Adopt(m.s.Pod)
 				for i := range m.s.Seen.Containers {
 					m.s.Seen.Containers[i].Inspected = false
 				}
 			case 4:
 				i := rapid.IntRange(0, len(main)-1).Draw(t, "changed")
 				next := append([]*corev1.Container{}, m.s.Pod.Spec.Containers...)
-				next[i] = &corev1.Container{Name: next[i].Name, Image: next[i].Image + "x"}
+				next[i] = &corev1.Container{Name: next[i].Name, Image: next[i].Image + "x", Resources: next[i].Resources, ResizePolicy: next[i].ResizePolicy}
 				m.s.Pod = podOf(p.Spec.RestartPolicy, init, next)
 				m.s.Pod.Spec.EphemeralContainers = p.Spec.EphemeralContainers
 			case 5:
@@ -68,6 +71,20 @@ func TestAnyLifeIsSound(t *testing.T) {
 					if c := &m.s.Seen.Containers[i]; c.State == observed.Running && rapid.Bool().Draw(t, "lost track") {
 						c.State = observed.Unknown
 					}
+				}
+			case 6:
+				i := rapid.IntRange(0, len(main)-1).Draw(t, "resized")
+				next := append([]*corev1.Container{}, m.s.Pod.Spec.Containers...)
+				next[i] = sized(&corev1.Container{Name: next[i].Name, Image: next[i].Image}, fmt.Sprint(rapid.IntRange(1, 3).Draw(t, "cpu")), "64Mi")
+				if rapid.Bool().Draw(t, "restart") {
+					next[i].ResizePolicy = restartFor("cpu")
+				}
+				m.s.Pod = podOf(p.Spec.RestartPolicy, m.s.Pod.Spec.InitContainers, next)
+				m.s.Pod.Spec.EphemeralContainers = p.Spec.EphemeralContainers
+				if m.s.Refused = nil; rapid.Bool().Draw(t, "no room") {
+					m.s.Refused = &Refusal{Reason: Deferred, Message: "no room"}
+				} else {
+					m.s.Allocated = Wanted(m.s.Pod)
 				}
 			default:
 				m.settle()

@@ -72,9 +72,12 @@ func policy(pod *corev1.Pod, c *corev1.Container) string {
 }
 
 // restarts tells whether an ended container is to be started again.
-func restarts(pod *corev1.Pod, c *corev1.Container, last *observed.Container) bool {
-	if last.State != observed.Exited || ephemeral(pod, c.GetName()) != nil {
+func restarts(s *State, c *corev1.Container, last *observed.Container) bool {
+	if last.State != observed.Exited || ephemeral(s.Pod, c.GetName()) != nil {
 		return false
+	}
+	if s.Resizing[last.ID] {
+		return true // ended to be made anew
 	}
 	if h := last.Hash(); h != "" && h != Hash(c) {
 		return true // ended to be made anew
@@ -88,7 +91,7 @@ func restarts(pod *corev1.Pod, c *corev1.Container, last *observed.Container) bo
 			return true
 		}
 	}
-	switch policy(pod, c) {
+	switch policy(s.Pod, c) {
 	case policyNever:
 		return false
 	case policyOnFailure:

@@ -26,6 +26,7 @@ func run(s *State, p *Plan) {
 	}
 	mount(s, p)
 	stopUnfit(s, box, p)
+	resize(s, box, p)
 	if !s.Mounted {
 		return
 	}
@@ -139,10 +140,10 @@ func start(s *State, box *observed.Sandbox, c *corev1.Container, target string, 
 		if _, busy := s.Busy[keyStop+last.ID]; busy {
 			return false
 		}
-		if last.SandboxID == box.ID && !restarts(s.Pod, c, last) {
+		if last.SandboxID == box.ID && !restarts(s, c, last) {
 			return false
 		}
-		if last.SandboxID != box.ID && !isInit(s.Pod, c) && !restarts(s.Pod, c, last) {
+		if last.SandboxID != box.ID && !isInit(s.Pod, c) && !restarts(s, c, last) {
 			return false
 		}
 	}
@@ -151,8 +152,8 @@ func start(s *State, box *observed.Sandbox, c *corev1.Container, target string, 
 		p.wake(at)
 		return false
 	}
-	a := StartContainer{Container: c, SandboxID: box.ID, Attempt: nextAttempt(s, c.GetName()), Target: target}
-	if last != nil && last.Hash() == Hash(c) {
+	a := StartContainer{Container: Allocated(s, c), SandboxID: box.ID, Attempt: nextAttempt(s, c.GetName()), Target: target}
+	if last != nil && last.Hash() == Hash(c) && !s.Resizing[last.ID] {
 		a.Backoff = nextBackoff(*last)
 	}
 	return p.add(s, a)
@@ -160,7 +161,7 @@ func start(s *State, box *observed.Sandbox, c *corev1.Container, target string, 
 
 // crashUntil is when a container that has ended may start again.
 func crashUntil(s *State, c *corev1.Container, last *observed.Container) time.Time {
-	if last == nil || last.State != observed.Exited || last.Hash() != Hash(c) {
+	if last == nil || last.State != observed.Exited || last.Hash() != Hash(c) || s.Resizing[last.ID] {
 		return time.Time{}
 	}
 	if isInit(s.Pod, c) && !sidecar(c) && last.ExitCode == 0 {
@@ -227,7 +228,7 @@ func worthASandbox(s *State) bool {
 	}
 	for _, c := range s.Pod.GetSpec().GetContainers() {
 		last := latest(s, c.GetName(), "")
-		if last == nil || last.State != observed.Exited || restarts(s.Pod, c, last) {
+		if last == nil || last.State != observed.Exited || restarts(s, c, last) {
 			return true
 		}
 	}

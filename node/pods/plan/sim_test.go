@@ -31,6 +31,7 @@ type sim struct {
 func newSim(pod *corev1.Pod) *sim {
 	return &sim{now: epoch, s: State{
 		Pod: pod, AdmittedAt: epoch, Published: pod.GetStatus(),
+		Allocated: Adopt(pod), Applied: map[string]*corev1.ResourceRequirements{}, Resizing: map[string]bool{},
 		Probes: map[string]Probes{}, PreStopRan: map[string]bool{}, Busy: map[string]Action{}, Failures: map[string]Failure{},
 		Node: Node{HostIPs: []string{"192.0.2.1"}, Runtime: "sim"},
 	}}
@@ -53,6 +54,9 @@ func (m *sim) pass() []Action {
 		m.s.Published = st
 	}
 	for _, a := range m.plan.Actions {
+		if c, stop := a.(StopContainer); stop && c.Resize {
+			m.s.Resizing[c.ID] = true
+		}
 		if c, start := a.(StartContainer); start {
 			if box := current(&m.s); box == nil || box.ID != c.SandboxID {
 				m.broken("%s is to start in a sandbox that is not ready", c.Container.GetName())
@@ -74,6 +78,8 @@ func describe(a Action) string {
 		return fmt.Sprintf("start %s/%d", a.Container.GetName(), a.Attempt)
 	case StopContainer:
 		return "stop " + a.Name
+	case ResizeContainer:
+		return "resize " + a.Container.GetName()
 	case RemoveContainer:
 		return fmt.Sprintf("remove %s/%d", a.Name, a.Attempt)
 	default:
@@ -170,6 +176,12 @@ func (m *sim) end(a Action) {
 		m.start(a)
 	case StopContainer:
 		m.exit(a.Name, 137)
+	case ResizeContainer:
+		for _, c := range seen.Containers {
+			if c.ID == a.ID && c.State == observed.Running {
+				m.s.Applied[a.ID] = a.Container.GetResources()
+			}
+		}
 	case RemoveContainer:
 		var rest []observed.Container
 		for _, c := range seen.Containers {
@@ -224,7 +236,7 @@ func (m *sim) start(a StartContainer) {
 	m.s.Seen.Containers = append(m.s.Seen.Containers, observed.Container{
 		ID: fmt.Sprint("c", m.next), SandboxID: a.SandboxID, Name: a.Container.GetName(), Attempt: a.Attempt, State: observed.Running, Inspected: true,
 		CreatedAt: m.now, StartedAt: m.now, Image: a.Container.GetImage(), ImageID: "id-" + a.Container.GetImage(),
-		Annotations: map[string]string{observed.AnnotationHash: Hash(a.Container), observed.AnnotationBackoff: fmt.Sprint(int64(a.Backoff / time.Second))},
+		Annotations: map[string]string{observed.AnnotationHash: Hash(a.Container), observed.AnnotationResources: MadeWith(a.Container), observed.AnnotationBackoff: fmt.Sprint(int64(a.Backoff / time.Second))},
 	})
 }
 

@@ -176,7 +176,7 @@ const (
 // Own tells whether the agent is the writer of a pod condition.
 func Own(condition string) bool {
 	switch condition {
-	case condReadyToStart, condInitialized, condReady, condContainers, condScheduled:
+	case condReadyToStart, condInitialized, condReady, condContainers, condScheduled, condResizePending, condResizeInProgress:
 		return true
 	}
 	return false
@@ -232,6 +232,9 @@ func conditions(s *State, st *corev1.PodStatus, now time.Time) {
 	set(condReady, isReady, why, text)
 	set(condContainers, containersReady, containersWhy, containersText)
 	set(condScheduled, true, "", "")
+	if !over && !Deleted(s) {
+		resizeConditions(s, set)
+	}
 	for _, c := range s.Pod.GetStatus().GetConditions() {
 		if !Own(c.GetType()) {
 			st.Conditions = append(st.Conditions, c)

@@ -30,7 +30,7 @@ func outcome(s *State) (phase string, over bool) {
 	if !initialized(s, box) {
 		for _, c := range spec.GetInitContainers() {
 			last := latest(s, c.GetName(), "")
-			if last != nil && !sidecar(c) && last.Failed() && last.Inspected && !restarts(s.Pod, c, last) && !s.starting(c.GetName()) {
+			if last != nil && !sidecar(c) && last.Failed() && last.Inspected && !restarts(s, c, last) && !s.starting(c.GetName()) {
 				return PhaseFailed, true
 			}
 		}
@@ -41,7 +41,7 @@ func outcome(s *State) (phase string, over bool) {
 	phase = PhaseSucceeded
 	for _, c := range spec.GetContainers() {
 		last := latest(s, c.GetName(), "")
-		if last == nil || last.State != observed.Exited || !last.Inspected || restarts(s.Pod, c, last) || s.starting(c.GetName()) {
+		if last == nil || last.State != observed.Exited || !last.Inspected || restarts(s, c, last) || s.starting(c.GetName()) {
 			return "", false
 		}
 		if last.ExitCode != 0 {

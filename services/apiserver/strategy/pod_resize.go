@@ -48,9 +48,6 @@ func validateResize(new, old *corev1.Pod) field.ErrorList {
 	if r := o.GetResources(); len(r.GetRequests())+len(r.GetLimits()) > 0 {
 		return field.ErrorList{field.Forbidden(path, "pods with pod-level resources cannot be resized")}
 	}
-	if o.GetNodeName() != "" && !proto.Equal(n, o) {
-		return field.ErrorList{field.Forbidden(path, "the pod is on a node, and agents do not change running containers yet; delete the pod and create it again")}
-	}
 	var errs field.ErrorList
 	was := old.GetStatus().GetQosClass()
 	if was == "" {

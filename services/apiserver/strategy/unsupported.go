@@ -37,7 +37,6 @@ func Unsupported() []Gap {
 		{core + "PodSpec", "scheduling_group", "pods are scheduled one by one, not in groups", nil, nil},
 		{core + "PodSpec", "eviction_responders", "evictions are not announced to responders", nil, nil},
 		{core + "PodOS", "name", windows, []string{"linux"}, nil},
-		{core + "Container", "resize_policy", "resources of running containers cannot be changed yet", nil, nil},
 		{core + "Container", "volume_devices", "raw block volumes are not supported", nil, nil},
 		{core + "ResourceRequirements", "limits", "ephemeral-storage is reckoned with when pods are placed, but nothing evicts a pod that uses more", []string{"cpu, memory and other resources"}, limitsStorage},
 		{core + "EmptyDirVolumeSource", "size_limit", "nothing evicts a pod whose volume on disk grows beyond it", []string{"medium: Memory"}, onDisk},

@@ -9,18 +9,20 @@ import (
 //
 // Init containers run one after the other before the others start, so the pod needs the greater of the sum of what stays (containers
 // and sidecars) and of any init container beside the sidecars started before it. Requests on the pod as a whole replace the sums;
-// overhead comes on top. For a pod that runs, what its node has really given it counts when it is more: a shrink is free only once done.
+// overhead comes on top. For a pod that runs, what its node has really given it counts when it is more: a shrink is free only once done. A resize
+// that the node has called infeasible does not count.
 func PodRequests(pod *corev1.Pod) (requests, nonZero Resources) {
 	spec, status := pod.GetSpec(), pod.GetStatus()
+	infeasible := resizeInfeasible(status)
 	var real, assumed tally
 	for _, c := range spec.GetContainers() {
-		r := containerRequests(c, status.GetContainerStatuses())
+		r := containerRequests(c, status.GetContainerStatuses(), infeasible)
 		n := withDefaults(r, c)
 		real.container(&r)
 		assumed.container(&n)
 	}
 	for _, c := range spec.GetInitContainers() {
-		r := containerRequests(c, status.GetInitContainerStatuses())
+		r := containerRequests(c, status.GetInitContainerStatuses(), infeasible)
 		n := withDefaults(r, c)
 		sidecar := c.GetRestartPolicy() == "Always"
 		real.initContainer(&r, sidecar)
@@ -30,10 +32,23 @@ func PodRequests(pod *corev1.Pod) (requests, nonZero Resources) {
 	return real.total(whole, &overhead), assumed.total(whole, &overhead)
 }
 
-func containerRequests(c *corev1.Container, statuses []*corev1.ContainerStatus) Resources {
+// resizeInfeasible tells whether the node has said that it can never give the pod what its spec asks for: then that is not set aside.
+func resizeInfeasible(status *corev1.PodStatus) bool {
+	for _, c := range status.GetConditions() {
+		if c.GetType() == "PodResizePending" {
+			return c.GetStatus() == "True" && c.GetReason() == "Infeasible"
+		}
+	}
+	return false
+}
+
+func containerRequests(c *corev1.Container, statuses []*corev1.ContainerStatus, infeasible bool) Resources {
 	r := ResourcesOf(c.GetResources().GetRequests())
 	for _, s := range statuses {
 		if s.GetName() == c.GetName() {
+			if infeasible {
+				r = Resources{}
+			}
 			raise(&r, s.GetAllocatedResources())
 			raise(&r, s.GetResources().GetRequests())
 		}

@@ -71,8 +71,9 @@ type PodServiceClient interface {
 	// UpdatePodEphemeralContainers adds ephemeral containers to a Pod; those it has cannot be changed or removed. Everything
 	// else of the object is ignored. PatchPod with the sub-resource ephemeralcontainers does the same.
 	UpdatePodEphemeralContainers(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error)
-	// UpdatePodResize changes requests and limits of cpu and memory of a Pod's containers; for now of Pods that wait for a node,
-	// since agents do not change running containers yet. Everything else of the object is ignored. PatchPod with the sub-resource resize does the same.
+	// UpdatePodResize changes requests and limits of cpu and memory of a Pod's containers, also while they run: the node sets that aside
+	// if it has room, and changes the containers. Conditions of the Pod tell how that goes. Everything else of the object is ignored. PatchPod
+	// with the sub-resource resize does the same.
 	UpdatePodResize(ctx context.Context, in *UpdatePodRequest, opts ...grpc.CallOption) (*Pod, error)
 	// EvictPod deletes a Pod as a disruption that somebody chose: it gets the condition DisruptionTarget, and a disruption
 	// budget may forbid it. Then nothing is done and the answer is RESOURCE_EXHAUSTED with the reason DISRUPTION_BUDGET and
@@ -347,8 +348,9 @@ type PodServiceServer interface {
 	// UpdatePodEphemeralContainers adds ephemeral containers to a Pod; those it has cannot be changed or removed. Everything
 	// else of the object is ignored. PatchPod with the sub-resource ephemeralcontainers does the same.
 	UpdatePodEphemeralContainers(context.Context, *UpdatePodRequest) (*Pod, error)
-	// UpdatePodResize changes requests and limits of cpu and memory of a Pod's containers; for now of Pods that wait for a node,
-	// since agents do not change running containers yet. Everything else of the object is ignored. PatchPod with the sub-resource resize does the same.
+	// UpdatePodResize changes requests and limits of cpu and memory of a Pod's containers, also while they run: the node sets that aside
+	// if it has room, and changes the containers. Conditions of the Pod tell how that goes. Everything else of the object is ignored. PatchPod
+	// with the sub-resource resize does the same.
 	UpdatePodResize(context.Context, *UpdatePodRequest) (*Pod, error)
 	// EvictPod deletes a Pod as a disruption that somebody chose: it gets the condition DisruptionTarget, and a disruption
 	// budget may forbid it. Then nothing is done and the answer is RESOURCE_EXHAUSTED with the reason DISRUPTION_BUDGET and
