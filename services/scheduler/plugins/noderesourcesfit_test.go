@@ -83,6 +83,15 @@ func TestResizedPodHoldsWhatItWasGiven(t *testing.T) {
 	if got := framework.NewPodInfo(pod).Requests.MilliCPU; got != 3000 {
 		t.Errorf("a pod that asks for 1 core and was given 3 counts %dm", got)
 	}
+	pod = st.Pod("p", st.On("n"), st.Requests("cpu", "9"), func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = []*corev1.ContainerStatus{{Name: "main", AllocatedResources: st.Resources("cpu", "3")}}
+	})
+	for reason, want := range map[string]int64{"Deferred": 9000, "Infeasible": 3000} {
+		pod.Status.Conditions = []*corev1.PodCondition{{Type: "PodResizePending", Status: "True", Reason: reason}}
+		if got := framework.NewPodInfo(pod).Requests.MilliCPU; got != want {
+			t.Errorf("a pod that asks for 9 cores and has 3, %s, counts %dm, not %dm", reason, got, want)
+		}
+	}
 }
 
 func TestNodeResourcesFitHints(t *testing.T) {
