@@ -25,7 +25,8 @@ func newPatch(s *session) *cobra.Command {
 		Long: `Change fields of an object by a JSON merge patch. --type json takes RFC 6902, --type strategic Kubernetes' own, where
 the server knows them. The patch is JSON or YAML.`,
 		Example: `  kaji patch deployment/web -p '{"spec":{"minReadySeconds":5}}'
-  kaji patch node n1 --type json -p '[{"op":"replace","path":"/spec/unschedulable","value":true}]'`,
+  kaji patch node n1 --type json -p '[{"op":"replace","path":"/spec/unschedulable","value":true}]'
+  kaji patch pod/web --subresource resize --type strategic -p '{"spec":{"containers":[{"name":"web","resources":{"requests":{"cpu":"500m"}}}]}}'`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -97,7 +98,7 @@ the server knows them. The patch is JSON or YAML.`,
 	c.Flags().StringVarP(&text, "patch", "p", "", "the patch, JSON or YAML")
 	c.Flags().StringVar(&file, "patch-file", "", "file with the patch")
 	c.Flags().StringVar(&language, "type", "merge", "merge (RFC 7386), json (RFC 6902) or strategic, where the server knows it")
-	c.Flags().StringVar(&subresource, "subresource", "", "part to patch: status")
+	c.Flags().StringVar(&subresource, "subresource", "", "part to patch: status; of pods also resize and ephemeralcontainers")
 	dry.bind(c)
 	o.bind(c, objectFormats...)
 	return c
