@@ -11,6 +11,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
@@ -133,6 +134,10 @@ type Plan struct {
 func (p *Plan) add(s *State, a Action) bool {
 	key := a.Key()
 	if _, busy := s.Busy[key]; busy {
+		return false
+	}
+	// A container may have two reasons to be stopped, as another image and other resources.
+	if slices.ContainsFunc(p.Actions, func(planned Action) bool { return planned.Key() == key }) {
 		return false
 	}
 	if at := s.Failures[key].Next(); p.now.Before(at) {

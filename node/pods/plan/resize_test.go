@@ -195,3 +195,25 @@ func TestResizeNews(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoReasonsStopOnce: a container that is to be restarted for another image and for a resize is stopped once.
+func TestTwoReasonsStopOnce(t *testing.T) {
+	c := sized(container("m0"), "1", "64Mi")
+	c.ResizePolicy = restartFor("cpu")
+	m := newSim(podOf(policyAlways, nil, []*corev1.Container{c}))
+	m.s.Allocated = Wanted(m.s.Pod)
+	m.settle()
+	next := sized(&corev1.Container{Name: c.Name, Image: c.Image + "x", ResizePolicy: restartFor("cpu")}, "2", "64Mi")
+	m.s.Pod = podOf(policyAlways, nil, []*corev1.Container{next})
+	m.s.Allocated = Wanted(m.s.Pod)
+	m.pass()
+	stops := 0
+	for _, a := range m.plan.Actions {
+		if _, ok := a.(StopContainer); ok {
+			stops++
+		}
+	}
+	if stops != 1 || m.fault != "" {
+		t.Errorf("%d stops; %s", stops, m.fault)
+	}
+}
