@@ -14,17 +14,18 @@ import (
 
 func newAPIResources(s *session) *cobra.Command {
 	var noHeaders bool
-	var format, group string
+	var group string
+	var out data
 	var namespaced bool
 	c := &cobra.Command{
 		Use:     "api-resources",
 		Short:   "List the kinds that the cluster serves",
 		Long:    "List the kinds that the cluster serves, with their short names; -o wide adds verbs and gRPC services.",
-		Example: "  kaji api-resources -o wide\n  kaji api-resources --namespaced=false\n  kaji api-resources --api-group=apps -o name",
+		Example: "  kaji api-resources -o wide\n  kaji api-resources -o json\n  kaji api-resources --namespaced=false\n  kaji api-resources --api-group=apps -o name",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "" && format != "wide" && format != "name" {
-				return usage(c, "the output of api-resources is wide or name, not %q", format)
+			if err := out.check(c); err != nil {
+				return err
 			}
 			conn, err := s.connect()
 			if err != nil {
@@ -42,14 +43,30 @@ func newAPIResources(s *session) *cobra.Command {
 				return c.Flags().Changed("namespaced") && k.GetOptions().GetNamespaced() != namespaced ||
 					c.Flags().Changed("api-group") && of != strings.TrimSuffix(group, "core")
 			})
-			return printers.NewTable(s.Out).Write(resourceRows(kinds, format, noHeaders)...)
+			if out.wanted() {
+				return out.write(s.Out, map[string]any{"resources": resourceData(kinds)})
+			}
+			return printers.NewTable(s.Out).Write(resourceRows(kinds, out.format, noHeaders)...)
 		},
 	}
 	c.Flags().BoolVar(&namespaced, "namespaced", true, "only kinds that live in namespaces, or with =false only those that do not")
 	c.Flags().StringVar(&group, "api-group", "", "only kinds of this group; core is the one without a name")
 	c.Flags().BoolVar(&noHeaders, "no-headers", false, "leave the headings out")
-	c.Flags().StringVarP(&format, "output", "o", "", "form of the output: wide, name")
+	out.bind(c, "wide", "name")
 	return c
+}
+
+// resourceData is what programs are told of kinds.
+func resourceData(kinds []*apiv1.KindInfo) []map[string]any {
+	list := []map[string]any{}
+	for _, k := range kinds {
+		o := k.GetOptions()
+		list = append(list, map[string]any{
+			"name": o.GetPlural(), "kind": o.GetKind(), "apiVersion": o.GetApiVersion(), "namespaced": o.GetNamespaced(),
+			"shortNames": append([]string{}, o.GetShortNames()...), "verbs": append([]string{}, k.GetVerbs()...), "service": k.GetService(), "type": k.GetType(),
+		})
+	}
+	return list
 }
 
 func resourceRows(kinds []*apiv1.KindInfo, format string, noHeaders bool) [][]string {

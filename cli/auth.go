@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"kaji.dev/kaji/apierror"
 	apiv1 "kaji.dev/kaji/gen/kaji/api/v1"
@@ -29,15 +27,15 @@ func newAuth(s *session) *cobra.Command {
 }
 
 func newWhoAmI(s *session) *cobra.Command {
-	var format string
+	var out data
 	c := &cobra.Command{
 		Use:     "whoami",
 		Short:   "Say as whom the server knows you",
 		Example: "  kaji auth whoami\n  kaji auth whoami -o json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "" && format != "json" && format != "yaml" {
-				return usage(c, "the output of whoami is json or yaml, not %q", format)
+			if err := out.check(c); err != nil {
+				return err
 			}
 			conn, err := s.connect()
 			if err != nil {
@@ -47,21 +45,13 @@ func newWhoAmI(s *session) *cobra.Command {
 			if err != nil {
 				return apierror.FromStatus(err)
 			}
-			if format == "" {
+			if !out.wanted() {
 				fmt.Fprintf(s.Out, "Name:    %s\nGroups:  %s\n", who.GetName(), strings.Join(who.GetGroups(), ", "))
 				return nil
 			}
-			v := map[string]any{"name": who.GetName(), "groups": append([]string{}, who.GetGroups()...)}
-			if format == "yaml" {
-				b, err := yaml.Marshal(v)
-				fmt.Fprint(s.Out, string(b))
-				return err
-			}
-			b, err := json.MarshalIndent(v, "", "  ")
-			fmt.Fprintln(s.Out, string(b))
-			return err
+			return out.write(s.Out, map[string]any{"name": who.GetName(), "groups": append([]string{}, who.GetGroups()...)})
 		},
 	}
-	c.Flags().StringVarP(&format, "output", "o", "", "form of the output: json, yaml")
+	out.bind(c)
 	return c
 }

@@ -174,6 +174,11 @@ func TestEdit(t *testing.T) {
 	if r := s.run("edit", "svc/web"); r.code != 0 || !strings.Contains(r.err, "cancelled") {
 		t.Errorf("%+v", r)
 	}
+	// A part of an object is changed where only that part may be: the rest stays as it is.
+	s.ok("create", "deployment", "edited", "--image=registry.local/web:1")
+	editor(`sed -i '/^status:/,$d; s/replicas: 1/replicas: 7/' "$1"; printf 'status:\n  replicas: 2\n' >> "$1"`)
+	same(t, s.ok("edit", "deployment/edited", "--subresource=status"), "deployment.apps/edited edited")
+	same(t, s.ok("get", "deployment", "edited", "-o", "jsonpath={.spec.replicas} {.status.replicas}"), "1 2")
 	// What is refused comes up again; saved as it was, the edit ends with the reason.
 	editor(`sed -i 's/clusterIP:/clusterIQ:/' "$1"`)
 	s.fails([]string{`unknown field; did you mean "clusterIP"?`}, "edit", "svc/web")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,18 +23,26 @@ import (
 const healthTimeout = 3 * time.Second
 
 func newClusterInfo(s *session) *cobra.Command {
-	return &cobra.Command{
+	var out data
+	c := &cobra.Command{
 		Use:     "cluster-info",
 		Short:   "Show where the cluster is, and how it is",
 		Long:    "Show the API servers of the context, whether each one serves, and how many nodes are ready. The exit status is 1 when none serves.",
-		Example: "  kaji cluster-info",
+		Example: "  kaji cluster-info\n  kaji cluster-info -o json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := out.check(c); err != nil {
+				return err
+			}
 			conn, err := s.connect()
 			if err != nil {
 				return err
 			}
-			if err := s.showServers(c.Context()); err != nil {
+			servers, err := s.servers(c.Context())
+			if err == nil && !out.wanted() {
+				err = showServers(s.Out, servers)
+			}
+			if err != nil {
 				return err
 			}
 			nodes, _, err := listAll(c.Context(), conn, kind.Lookup("nodes"), "", &metav1.ListOptions{})
@@ -48,27 +57,51 @@ func newClusterInfo(s *session) *cobra.Command {
 					}
 				}
 			}
+			if out.wanted() {
+				return out.write(s.Out, map[string]any{"servers": append([]server{}, servers...), "nodes": len(nodes), "readyNodes": ready})
+			}
 			fmt.Fprintf(s.Out, "Nodes: %d, of which %d ready\n", len(nodes), ready)
 			return nil
 		},
 	}
+	out.bind(c)
+	return c
 }
 
-// showServers asks each API server of the configuration how it is.
-func (s *session) showServers(ctx context.Context) error {
+// server is one API server and how it is.
+type server struct {
+	Endpoint string `json:"endpoint"`
+	Status   string `json:"status"`
+}
+
+func showServers(w io.Writer, servers []server) error {
+	if len(servers) == 0 {
+		return nil
+	}
+	rows := [][]string{{"API SERVER", "STATUS"}}
+	for _, one := range servers {
+		rows = append(rows, []string{one.Endpoint, one.Status})
+	}
+	err := printers.NewTable(w).Write(rows...)
+	fmt.Fprintln(w)
+	return err
+}
+
+// servers asks each API server of the configuration how it is. It fails when none answers.
+func (s *session) servers(ctx context.Context) ([]server, error) {
 	if s.Client != nil {
-		return nil // there is no configuration
+		return nil, nil // there is no configuration
 	}
 	f, err := config.Load(s.configPath)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	settings, _, err := f.ClientConfig(s.context)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	settings.UserAgent = "kaji/" + s.Version
-	rows := [][]string{{"API SERVER", "STATUS"}}
+	var all []server
 	var errs []error
 	for _, endpoint := range settings.Endpoints {
 		one := settings
@@ -78,16 +111,12 @@ func (s *session) showServers(ctx context.Context) error {
 			state = "does not answer"
 			errs = append(errs, fmt.Errorf("%s: %w", endpoint, err))
 		}
-		rows = append(rows, []string{endpoint, state})
+		all = append(all, server{Endpoint: endpoint, Status: state})
 	}
-	if err := printers.NewTable(s.Out).Write(rows...); err != nil {
-		return err
-	}
-	fmt.Fprintln(s.Out)
 	if len(errs) == len(settings.Endpoints) {
-		return errors.Join(errs...)
+		return nil, errors.Join(errs...)
 	}
-	return nil
+	return all, nil
 }
 
 func (s *session) health(ctx context.Context, settings client.Config) (string, error) {

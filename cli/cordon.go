@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,29 +20,35 @@ func newUncordon(s *session) *cobra.Command {
 }
 
 func newUnschedulable(s *session, verb, short, past string, value bool) *cobra.Command {
-	return &cobra.Command{
+	var r report
+	c := &cobra.Command{
 		Use: verb + " NODE…", Short: short, Example: "  kaji " + verb + " node-1",
 		Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 			return s.completeNames(c.Context(), "nodes", word)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := r.check(c); err != nil {
+				return err
+			}
 			conn, err := s.connect()
 			if err != nil {
 				return err
 			}
 			var errs []error
 			for _, name := range args {
-				changed, err := setUnschedulable(c.Context(), conn, name, value)
+				node, changed, err := setUnschedulable(c.Context(), conn, name, value, r.dryRun)
 				if err != nil {
 					errs = append(errs, err)
 					continue
 				}
-				fmt.Fprintf(s.Out, "node/%s %s\n", name, cordonWord(past, changed))
+				r.done(s.Out, node, cordonWord(past, changed))
 			}
-			return errors.Join(errs...)
+			return errors.Join(append(errs, r.end(s.Out))...)
 		},
 	}
+	r.bind(c)
+	return c
 }
 
 // cordonWord says what was done to a node.
@@ -55,8 +60,8 @@ func cordonWord(past string, changed bool) string {
 }
 
 // setUnschedulable lets new pods onto a node or not, and tells whether that is a change.
-func setUnschedulable(ctx context.Context, conn *client.Client, name string, value bool) (changed bool, err error) {
-	_, err = update(ctx, conn, target{kind: kind.Lookup("nodes"), name: name}, func(o kind.Object) (bool, error) {
+func setUnschedulable(ctx context.Context, conn *client.Client, name string, value bool, dry dryRun) (node kind.Object, changed bool, err error) {
+	node, err = tryUpdate(ctx, conn, target{kind: kind.Lookup("nodes"), name: name}, dry, func(o kind.Object) (bool, error) {
 		n := o.(*corev1.Node)
 		if changed = n.GetSpec().GetUnschedulable() != value; !changed {
 			return false, nil
@@ -67,5 +72,5 @@ func setUnschedulable(ctx context.Context, conn *client.Client, name string, val
 		n.Spec.Unschedulable = value
 		return true, nil
 	})
-	return changed, err
+	return node, changed, err
 }

@@ -143,7 +143,7 @@ func (d *drainCommand) cordon(ctx context.Context, conn *client.Client, name str
 		fmt.Fprintf(d.Out, "node/%s cordoned%s\n", name, d.dry.note())
 		return nil
 	}
-	changed, err := setUnschedulable(ctx, conn, name, true)
+	_, changed, err := setUnschedulable(ctx, conn, name, true, "")
 	if err == nil {
 		fmt.Fprintf(d.Out, "node/%s %s\n", name, cordonWord("cordoned", changed))
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/spf13/cobra"
 
 	"kaji.dev/kaji/client"
@@ -18,11 +19,12 @@ import (
 
 func newEdit(s *session) *cobra.Command {
 	var sel selection
+	var subresource string
 	c := &cobra.Command{
 		Use:               "edit (KIND NAME | KIND/NAME)",
 		Short:             "Change an object in your editor",
 		Long:              "Change an object in your editor: $KAJI_EDITOR, $EDITOR, or vi. Saving without a change, or an empty file, changes nothing. What the server refuses comes up again, with the reason on top.",
-		Example:           "  kaji edit deployment/web",
+		Example:           "  kaji edit deployment/web\n  kaji edit pod/web-1 --subresource=resize",
 		ValidArgsFunction: s.completeResources(),
 		RunE: func(c *cobra.Command, args []string) error {
 			conn, err := s.connect()
@@ -37,17 +39,18 @@ func newEdit(s *session) *cobra.Command {
 				if t.name == "" {
 					return usage(c, "edit which %s? give a name", t.kind.Plural())
 				}
-				if err := edit(c, s, conn, t); err != nil {
+				if err := edit(c, s, conn, t, subresource); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+	c.Flags().StringVar(&subresource, "subresource", "", "part to change: status; of pods also resize and ephemeralcontainers")
 	return c
 }
 
-func edit(c *cobra.Command, s *session, conn *client.Client, t target) error {
+func edit(c *cobra.Command, s *session, conn *client.Client, t target, subresource string) error {
 	o, err := get(c.Context(), conn, t)
 	if err != nil {
 		return err
@@ -58,7 +61,18 @@ func edit(c *cobra.Command, s *session, conn *client.Client, t target) error {
 	if err != nil {
 		return err
 	}
-	return editText(c, s, t, original, func(after []byte) error { return put(c, conn, t, o, after) })
+	return editText(c, s, t, original, func(after []byte) error {
+		edited, err := edited(t, after)
+		if err != nil {
+			return err
+		}
+		if subresource != "" {
+			return patchPart(c, conn, t, shown, edited, subresource)
+		}
+		kind.Metadata(edited).ManagedFields = o.GetMetadata().GetManagedFields()
+		_, err = client.ForKind(conn, t.kind).UpdateWith(c.Context(), edited, &metav1.UpdateOptions{FieldManager: fieldManager})
+		return err
+	})
 }
 
 // editText opens a text in the editor until save takes it, or it comes back as it was.
@@ -85,21 +99,43 @@ func editText(c *cobra.Command, s *session, t target, original []byte, save func
 	}
 }
 
-// put writes the edited object, if it is still the version that was edited.
-func put(c *cobra.Command, conn *client.Client, t target, old kind.Object, text []byte) error {
+// edited is the object that a text holds: the one that was opened.
+func edited(t target, text []byte) (kind.Object, error) {
 	docs, err := manifest.Decode(bytes.NewReader(text), "edit", manifest.Options{Strict: true})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(docs) != 1 || docs[0].Kind != t.kind {
-		return errors.New("the edit must hold the one object that it began with")
+		return nil, errors.New("the edit must hold the one object that it began with")
 	}
 	m := kind.Metadata(docs[0].Object)
 	if m.GetName() != t.name || m.GetNamespace() != t.namespace {
-		return errors.New("name and namespace cannot be edited")
+		return nil, errors.New("name and namespace cannot be edited")
 	}
-	m.ManagedFields = old.GetMetadata().GetManagedFields()
-	_, err = client.ForKind(conn, t.kind).UpdateWith(c.Context(), docs[0].Object, &metav1.UpdateOptions{FieldManager: fieldManager})
+	return docs[0].Object, nil
+}
+
+// patchPart sends what was changed to a sub-resource, for the version that was edited.
+func patchPart(c *cobra.Command, conn *client.Client, t target, before, after kind.Object, subresource string) error {
+	// The version is in the patch as a condition: without it there would be no difference in it.
+	unversioned := clone(before)
+	kind.Metadata(unversioned).ResourceVersion = ""
+	old, err := manifest.ToJSON(unversioned)
+	if err != nil {
+		return err
+	}
+	now, err := manifest.ToJSON(after)
+	if err != nil {
+		return err
+	}
+	patch, err := jsonpatch.CreateMergePatch(old, now)
+	if err != nil {
+		return err
+	}
+	_, err = client.ForKind(conn, t.kind).PatchWith(c.Context(), &metav1.PatchRequest{
+		Namespace: t.namespace, Name: t.name, Type: metav1.PatchType_PATCH_TYPE_MERGE, Patch: patch, Subresource: subresource,
+		Options: &metav1.PatchOptions{FieldManager: fieldManager},
+	})
 	return err
 }
 

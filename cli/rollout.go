@@ -89,15 +89,14 @@ func bindDeployments(s *session, c *cobra.Command, sel *selection) {
 }
 
 // updateDeployment changes a Deployment, again when someone else was faster.
-func updateDeployment(ctx context.Context, conn *client.Client, d *appsv1.Deployment, change func(*appsv1.Deployment) (bool, error)) error {
-	_, err := update(ctx, conn, targetOf(d), func(o kind.Object) (bool, error) {
+func updateDeployment(ctx context.Context, conn *client.Client, d *appsv1.Deployment, dry dryRun, change func(*appsv1.Deployment) (bool, error)) (kind.Object, error) {
+	return tryUpdate(ctx, conn, targetOf(d), dry, func(o kind.Object) (bool, error) {
 		d := o.(*appsv1.Deployment)
 		if d.Spec == nil {
 			d.Spec = &appsv1.DeploymentSpec{}
 		}
 		return change(d)
 	})
-	return err
 }
 
 func targetOf(o kind.Object) target {

@@ -80,20 +80,27 @@ func newRolloutResume(s *session) *cobra.Command {
 
 func newRolloutChange(s *session, verb, short, past string, change func(*appsv1.Deployment) (bool, error)) *cobra.Command {
 	var sel selection
+	var r report
 	c := &cobra.Command{
 		Use:     verb + " deployment/NAME",
 		Short:   short,
 		Example: "  kaji rollout " + verb + " deployment/web",
 		RunE: func(c *cobra.Command, args []string) error {
-			return eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
-				if err := updateDeployment(ctx, conn, d, change); err != nil {
+			if err := r.check(c); err != nil {
+				return err
+			}
+			err := eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
+				after, err := updateDeployment(ctx, conn, d, r.dryRun, change)
+				if err != nil {
 					return err
 				}
-				fmt.Fprintf(s.Out, "%s %s\n", refer(d), past)
+				r.done(s.Out, after, past)
 				return nil
 			})
+			return errors.Join(err, r.end(s.Out))
 		},
 	}
 	bindDeployments(s, c, &sel)
+	r.bind(c)
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,15 +19,22 @@ func newRolloutStatus(s *session) *cobra.Command {
 	var sel selection
 	var wait bool
 	var timeout time.Duration
+	var out data
 	c := &cobra.Command{
 		Use:     "status deployment/NAME",
 		Short:   "Follow an update until it is done",
 		Long:    "Follow an update until it is done. The exit status is 1 when it fails to make progress or the timeout passes.",
 		Example: "  kaji rollout status deployment/web --timeout=2m",
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(c); err != nil {
+				return err
+			}
 			return eachDeployment(c, s, &sel, args, func(ctx context.Context, conn *client.Client, d *appsv1.Deployment) error {
 				if !wait {
-					text, _, err := rolloutStatus(d)
+					text, done, err := rolloutStatus(d)
+					if out.wanted() {
+						return errors.Join(err, out.write(s.Out, statusData(d, done, text)))
+					}
 					fmt.Fprintln(s.Out, text)
 					return err
 				}
@@ -35,25 +43,37 @@ func newRolloutStatus(s *session) *cobra.Command {
 					ctx, cancel = context.WithTimeout(ctx, timeout)
 					defer cancel()
 				}
-				return followRollout(ctx, s, conn, d)
+				if !out.wanted() {
+					return followRollout(ctx, s.Out, conn, d)
+				}
+				if err := followRollout(ctx, s.Err, conn, d); err != nil {
+					return err
+				}
+				return out.write(s.Out, statusData(d, true, "successfully rolled out"))
 			})
 		},
 	}
 	bindDeployments(s, c, &sel)
+	out.bind(c)
 	c.Flags().BoolVarP(&wait, "watch", "w", true, "wait until the update is done")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "how long to wait; 0 is as long as it takes")
 	return c
 }
 
+// statusData is what programs are told of an update.
+func statusData(d *appsv1.Deployment, done bool, text string) map[string]any {
+	return map[string]any{"deployment": d.GetMetadata().GetName(), "namespace": d.GetMetadata().GetNamespace(), "done": done, "message": text}
+}
+
 // followRollout tells how an update goes until it is done.
-func followRollout(ctx context.Context, s *session, conn *client.Client, d *appsv1.Deployment) error {
+func followRollout(ctx context.Context, w io.Writer, conn *client.Client, d *appsv1.Deployment) error {
 	m := d.GetMetadata()
 	options := &metav1.ListOptions{FieldSelector: "metadata.name=" + m.GetName()}
 	said, finished := "", false
 	look := func(o kind.Object) (bool, error) {
 		text, done, err := rolloutStatus(o.(*appsv1.Deployment))
 		if text != said && text != "" {
-			fmt.Fprintln(s.Out, text)
+			fmt.Fprintln(w, text)
 			said = text
 		}
 		finished = done

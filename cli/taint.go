@@ -10,7 +10,6 @@ import (
 
 	"kaji.dev/kaji/client"
 	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
-	metav1 "kaji.dev/kaji/gen/kaji/meta/v1"
 	"kaji.dev/kaji/kind"
 )
 
@@ -20,7 +19,7 @@ var effects = []string{"NoSchedule", "PreferNoSchedule", "NoExecute"}
 func newTaint(s *session) *cobra.Command {
 	var sel selection
 	var overwrite bool
-	var dry dryRun
+	var r report
 	c := &cobra.Command{
 		Use:   "taint nodes (NODE… | -l SELECTOR | --all) KEY[=VALUE]:EFFECT… KEY[:EFFECT]-…",
 		Short: "Keep pods off nodes unless they tolerate it",
@@ -38,7 +37,7 @@ are there too. KEY:EFFECT- removes a taint, KEY- all of that key.`,
 			return s.completeNames(c.Context(), "nodes", word)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := dry.check(c); err != nil {
+			if err := r.check(c); err != nil {
 				return err
 			}
 			if len(args) == 0 || kind.Lookup(args[0]) != kind.Of(&corev1.Node{}) {
@@ -62,19 +61,19 @@ are there too. KEY:EFFECT- removes a taint, KEY- all of that key.`,
 			nodes, err := sel.resolve(c.Context(), conn, targets)
 			errs := []error{err}
 			for _, o := range nodes {
-				errs = append(errs, taintNode(c, s, conn, o.GetMetadata().GetName(), add, remove, overwrite, dry))
+				errs = append(errs, taintNode(c, s, conn, o.GetMetadata().GetName(), add, remove, overwrite, &r))
 			}
-			return errors.Join(errs...)
+			return errors.Join(append(errs, r.end(s.Out))...)
 		},
 	}
 	sel.bindSelectors(c)
 	c.Flags().BoolVar(&sel.all, "all", false, "all nodes")
 	c.Flags().BoolVar(&overwrite, "overwrite", false, "change the value of taints that are there already")
-	dry.bind(c)
+	r.bind(c)
 	return c
 }
 
-func taintNode(c *cobra.Command, s *session, conn *client.Client, name string, add, remove []*corev1.Taint, overwrite bool, dry dryRun) error {
+func taintNode(c *cobra.Command, s *session, conn *client.Client, name string, add, remove []*corev1.Taint, overwrite bool, r *report) error {
 	t := target{kind: kind.Of(&corev1.Node{}), name: name}
 	change := func(o kind.Object) (bool, error) {
 		n := o.(*corev1.Node)
@@ -95,27 +94,11 @@ func taintNode(c *cobra.Command, s *session, conn *client.Client, name string, a
 	if len(add) == 0 {
 		past = "untainted"
 	}
-	if dry == "client" || dry == "server" {
-		have, err := get(c.Context(), conn, t)
-		if err != nil {
-			return err
-		}
-		o := clone(have)
-		if _, err := change(o); err != nil {
-			return err
-		}
-		if dry == "server" {
-			if _, err := client.ForKind(conn, t.kind).UpdateWith(c.Context(), o, &metav1.UpdateOptions{DryRun: dry.server()}); err != nil {
-				return err
-			}
-		}
-		fmt.Fprintf(s.Out, "%s %s%s\n", t, past, dry.note())
-		return nil
-	}
-	if _, err := update(c.Context(), conn, t, change); err != nil {
+	after, err := tryUpdate(c.Context(), conn, t, r.dryRun, change)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "%s %s\n", t, past)
+	r.done(s.Out, after, past)
 	return nil
 }
 

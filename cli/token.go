@@ -29,6 +29,7 @@ func newTokenCreate(s *session) *cobra.Command {
 	var ttl time.Duration
 	var description string
 	var command bool
+	var out data
 	c := &cobra.Command{
 		Use:     "create",
 		Short:   "Make a join token and print it",
@@ -36,6 +37,9 @@ func newTokenCreate(s *session) *cobra.Command {
 		Example: "  kaji token create --ttl=1h\n  kaji token create --print-join-command",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := out.check(c); err != nil {
+				return err
+			}
 			if ttl <= 0 {
 				return usage(c, "--ttl must be more than 0")
 			}
@@ -47,6 +51,12 @@ func newTokenCreate(s *session) *cobra.Command {
 			if err != nil {
 				return apierror.FromStatus(err)
 			}
+			if out.wanted() {
+				return out.write(s.Out, map[string]any{
+					"token": r.GetToken(), "expires": r.GetExpiresAt().AsTime().Format(time.RFC3339),
+					"joinCommand": fmt.Sprintf("kaji node join %s --token %s", s.endpoint(), r.GetToken()),
+				})
+			}
 			if command {
 				fmt.Fprintf(s.Out, "kaji node join %s --token %s\n", s.endpoint(), r.GetToken())
 			} else {
@@ -56,6 +66,7 @@ func newTokenCreate(s *session) *cobra.Command {
 			return nil
 		},
 	}
+	out.bind(c)
 	c.Flags().DurationVar(&ttl, "ttl", 24*time.Hour, "how long the token is good for")
 	c.Flags().StringVar(&description, "description", "", "what the token is for")
 	c.Flags().BoolVar(&command, "print-join-command", false, "print the command to run on the node")

@@ -18,7 +18,8 @@ import (
 )
 
 func newWhy(s *session) *cobra.Command {
-	return &cobra.Command{
+	var out data
+	c := &cobra.Command{
 		Use:   "why (POD | KIND/NAME)",
 		Short: "Say why a pod does not run, and what would help",
 		Long: `Say why a pod does not run: what the scheduler makes of every node, or what its containers wait for, and what would
@@ -37,6 +38,9 @@ help. Of a workload or a Service, the pod that is worst off is taken.
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completePods,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(c); err != nil {
+				return err
+			}
 			conn, err := s.connect()
 			if err != nil {
 				return err
@@ -53,9 +57,33 @@ help. Of a workload or a Service, the pod that is worst off is taken.
 					return err
 				}
 			}
+			if out.wanted() {
+				return dataWhy(s.Out, &out, pod, answer)
+			}
 			return writeWhy(s.Out, pod, answer, s.Now())
 		},
 	}
+	out.bind(c)
+	return c
+}
+
+// dataWhy tells programs what writeWhy tells people.
+func dataWhy(w io.Writer, out *data, p *corev1.Pod, a *schedulerv1.ExplainResponse) error {
+	var text strings.Builder
+	if err := writeWhy(&text, p, a, time.Now()); err != nil {
+		return err
+	}
+	v := map[string]any{
+		"pod": p.GetMetadata().GetName(), "namespace": p.GetMetadata().GetNamespace(), "node": p.GetSpec().GetNodeName(), "phase": p.GetStatus().GetPhase(), "text": text.String(),
+	}
+	if a != nil {
+		scheduling, err := plain(a)
+		if err != nil {
+			return err
+		}
+		v["scheduling"], v["remedies"] = scheduling, append([]string{}, remedies(a, p)...)
+	}
+	return out.write(w, v)
 }
 
 func explain(ctx context.Context, c schedulerv1.SchedulerServiceClient, p *corev1.Pod) (*schedulerv1.ExplainResponse, error) {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"sigs.k8s.io/yaml"
 
 	"kaji.dev/kaji/identity"
 )
@@ -22,7 +24,7 @@ func TestVerbs(t *testing.T) {
 	newRig(t).each(t, map[string]func(*rig){
 		"apply on the server": applyingThere, "prune": pruning, "last applied": lastApplied, "kustomize": kustomizing,
 		"create": creating, "change": changing, "run, expose and cp": exposing, "configuration": configuring,
-		"look": looking, "shells": shells, "image load": loading,
+		"look": looking, "shells": shells, "image load": loading, "for programs": forPrograms,
 	})
 }
 
@@ -353,4 +355,100 @@ func loading(r *rig) {
 	if out := r.kaji("image", "load", archive, "--dir="+r.cfg.Dir); !strings.Contains(out, r.cfg.Registry()+"/") || !strings.Contains(out, "shop/loaded:1") {
 		r.t.Errorf("image load: %q", out)
 	}
+}
+
+// forPrograms reads as JSON what is no object of the API, and what commands that change objects print.
+func forPrograms(r *rig) {
+	read := func(into any, args ...string) {
+		r.t.Helper()
+		// A warning may stand before it, on standard error.
+		out := r.kaji(append(args, "-o", "json")...)
+		if i := strings.IndexByte(out, '{'); i < 0 || json.Unmarshal([]byte(out[i:]), into) != nil {
+			r.t.Errorf("kaji %s prints no JSON:\n%s", strings.Join(args, " "), out)
+		}
+	}
+	var info struct {
+		Servers           []struct{ Endpoint, Status string }
+		Nodes, ReadyNodes int
+	}
+	if read(&info, "cluster-info"); len(info.Servers) != 1 || info.Servers[0].Status != "serving" || info.ReadyNodes != 1 {
+		r.t.Errorf("cluster-info: %+v", info)
+	}
+	var kinds struct {
+		Resources []struct{ Name, Kind, APIVersion string }
+	}
+	if read(&kinds, "api-resources"); !slices.ContainsFunc(kinds.Resources, func(k struct{ Name, Kind, APIVersion string }) bool {
+		return k.Name == "deployments" && k.Kind == "Deployment" && k.APIVersion == "apps/v1"
+	}) {
+		r.t.Errorf("api-resources: %+v", kinds)
+	}
+	var token struct{ Token, Expires, JoinCommand string }
+	out := r.kaji("token", "create", "--ttl=1m", "-o", "yaml")
+	if err := yaml.Unmarshal([]byte(out), &token); err != nil || strings.Count(token.Token, ".") != 2 || !strings.Contains(token.JoinCommand, token.Token) {
+		r.t.Errorf("token create: %+v, %v", token, err)
+	}
+	r.run(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: programs}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: programs}}
+  template:
+    metadata: {labels: {app: programs}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: main, image: IMAGE, command: [sleep, "1000"]}]
+`)
+	var status struct {
+		Deployment string
+		Done       bool
+	}
+	out = r.kaji("rollout", "status", "deployment/programs", "-o", "yaml")
+	if i := strings.Index(out, "deployment: "); i < 0 || yaml.Unmarshal([]byte(out[i:]), &status) != nil || status.Deployment != "programs" || !status.Done {
+		r.t.Errorf("rollout status: %+v\n%s", status, out)
+	}
+	var d struct {
+		Kind string
+		Spec struct{ Paused bool }
+	}
+	if read(&d, "rollout", "pause", "deployment/programs"); d.Kind != "Deployment" || !d.Spec.Paused {
+		r.t.Errorf("rollout pause: %+v", d)
+	}
+	if out := r.kaji("rollout", "resume", "deployment/programs", "--dry-run=server"); !strings.Contains(out, "(server dry run)") {
+		r.t.Errorf("rollout resume --dry-run: %q", out)
+	}
+	if out := r.kaji("rollout", "resume", "deployment/programs", "-o", "name"); out != "deployment.apps/programs\n" {
+		r.t.Errorf("rollout resume -o name: %q", out)
+	}
+	var history struct {
+		Revisions []struct {
+			Revision   int
+			ReplicaSet string
+			Template   struct {
+				Spec struct{ Containers []struct{ Name string } }
+			}
+		}
+	}
+	if read(&history, "rollout", "history", "deployment/programs"); len(history.Revisions) != 1 || history.Revisions[0].Revision != 1 || history.Revisions[0].Template.Spec.Containers[0].Name != "main" {
+		r.t.Errorf("rollout history: %+v", history)
+	}
+	var why struct{ Node, Phase, Text string }
+	if read(&why, "why", "deployment/programs"); why.Node != "node-1" || why.Phase != "Running" {
+		r.t.Errorf("why: %+v", why)
+	}
+	var node struct {
+		Kind string
+		Spec struct{ Unschedulable bool }
+	}
+	if read(&node, "cordon", "node-1", "--dry-run=client"); node.Kind != "Node" || !node.Spec.Unschedulable {
+		r.t.Errorf("cordon: %+v", node)
+	}
+	var tainted struct {
+		Spec struct{ Taints []struct{ Key string } }
+	}
+	if read(&tainted, "taint", "nodes", "node-1", "for-programs:NoSchedule", "--dry-run=server"); len(tainted.Spec.Taints) != 1 || tainted.Spec.Taints[0].Key != "for-programs" {
+		r.t.Errorf("taint: %+v", tainted)
+	}
+	r.kaji("delete", "deployment", "programs")
 }
