@@ -27,12 +27,6 @@ func pause(ctx context.Context, n int) error {
 	}
 }
 
-// update reads an object, changes a copy and writes it, again when someone else was faster. change returns
-// false when there is nothing to do; then the object is returned as it was read.
-func update(ctx context.Context, c *client.Client, t target, change func(kind.Object) (bool, error)) (kind.Object, error) {
-	return tryUpdate(ctx, c, t, "", change)
-}
-
 // tryUpdate is update that may be a dry run: of the server, or here without sending anything.
 func tryUpdate(ctx context.Context, c *client.Client, t target, dry dryRun, change func(kind.Object) (bool, error)) (kind.Object, error) {
 	for try := 1; ; try++ {
