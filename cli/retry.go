@@ -27,7 +27,8 @@ func pause(ctx context.Context, n int) error {
 	}
 }
 
-// tryUpdate is update that may be a dry run: of the server, or here without sending anything.
+// tryUpdate reads an object, changes a copy and writes it, again when someone else was faster. change returns
+// false when there is nothing to do; then the object is returned as it was read. A dry run is the server's, or sends nothing.
 func tryUpdate(ctx context.Context, c *client.Client, t target, dry dryRun, change func(kind.Object) (bool, error)) (kind.Object, error) {
 	for try := 1; ; try++ {
 		have, err := get(ctx, c, t)
