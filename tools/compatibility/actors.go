@@ -10,18 +10,19 @@ import (
 
 // actors are who acts on the objects of a kind, beyond the API server, which checks and keeps them.
 var actors = map[protoreflect.FullName]string{
-	"kaji.apps.v1.Deployment":          "deployment controller",
-	"kaji.apps.v1.ReplicaSet":          "replicaset controller",
-	"kaji.coordination.v1.Lease":       "node lifecycle controller, leader election",
-	"kaji.core.v1.ConfigMap":           "node agents",
-	"kaji.core.v1.Event":               "the API server, which lets it expire",
-	"kaji.core.v1.Namespace":           "namespace controller",
-	"kaji.core.v1.Node":                "scheduler, node agents, node lifecycle controller",
-	"kaji.core.v1.Pod":                 "scheduler, node agents, garbage collectors",
-	"kaji.core.v1.Secret":              "node agents",
-	"kaji.core.v1.ServiceAccount":      "service account controller, admission",
-	"kaji.node.v1.RuntimeClass":        "admission, node agents",
-	"kaji.scheduling.v1.PriorityClass": "admission, scheduler",
+	"kaji.apps.v1.Deployment":            "deployment controller",
+	"kaji.apps.v1.ReplicaSet":            "replicaset controller",
+	"kaji.coordination.v1.Lease":         "node lifecycle controller, leader election",
+	"kaji.core.v1.ConfigMap":             "node agents",
+	"kaji.core.v1.Event":                 "the API server, which lets it expire",
+	"kaji.core.v1.Namespace":             "namespace controller",
+	"kaji.core.v1.Node":                  "scheduler, node agents, node lifecycle controller",
+	"kaji.core.v1.Pod":                   "scheduler, node agents, garbage collectors",
+	"kaji.core.v1.Secret":                "node agents",
+	"kaji.core.v1.ServiceAccount":        "service account controller, admission",
+	"kaji.node.v1.RuntimeClass":          "admission, node agents",
+	"kaji.policy.v1.PodDisruptionBudget": "disruption controller; the API server, for evictions",
+	"kaji.scheduling.v1.PriorityClass":   "admission, scheduler",
 }
 
 // actor is who acts on the objects of a kind.
