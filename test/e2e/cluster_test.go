@@ -31,15 +31,21 @@ var repo = func() string {
 	return dir
 }()
 
+const (
+	firstSlot = 10000
+	slots     = 22
+)
+
 // slot finds ports and a subnet that no other cluster of the machine uses: the base port, and the subnet's second octet.
 func slot(t *testing.T) (basePort, octet int) {
 	t.Helper()
-	for n := range 35 {
-		basePort = 20000 + 1000*((int(number.Add(1))+n)%35)
+	// Below the ports that the kernel gives to outgoing connections, from 32768 on: any of those may be taken.
+	for n := range slots {
+		basePort = firstSlot + 1000*((int(number.Add(1))+n)%slots)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", basePort+43))
 		if err == nil {
 			l.Close()
-			return basePort, 150 + basePort/1000 - 20
+			return basePort, 150 + (basePort-firstSlot)/1000
 		}
 	}
 	t.Fatal("no free ports")
@@ -49,7 +55,7 @@ func slot(t *testing.T) (basePort, octet int) {
 // number tells clusters of one test run apart; runs at the same time begin at different ones.
 var number = func() *atomic.Int32 {
 	n := &atomic.Int32{}
-	n.Store(int32(os.Getpid() % 30))
+	n.Store(int32(os.Getpid() % slots))
 	return n
 }()
 
