@@ -71,7 +71,7 @@ spec:
 `)
 	r.ready("attach-tty")
 	c := r.console("attach", "-it", "attach-tty")
-	c.types("echo si''ze $(stty size)\n")
+	c.types(sized)
 	c.shows("size 41 101")
 	c.resizes(120, 50)
 	until(r.t, "the new size is passed on", func() error {
@@ -140,9 +140,13 @@ func runAttached(r *rig) {
 	r.gone("never")
 }
 
+// sized says the size of the terminal once it is the one that the test gave it: to have a screen drawn anew, attaching makes it
+// another size for a moment.
+const sized = "until [ \"$(stty size)\" = '41 101' ]; do sleep 0.1; done; echo si''ze $(stty size)\n"
+
 func runTerminal(r *rig) {
 	c := r.console("run", "-it", "--rm", "run-tty", "--image="+r.image, "--restart=Never", "--command", "--", "sh")
-	c.types("echo si''ze $(stty size)\n")
+	c.types(sized)
 	c.shows("size 41 101")
 	c.types("echo be''gun; sleep 1000\n")
 	c.shows("begun")
