@@ -90,6 +90,12 @@ func TestJoin(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ran(cmd.Args[1:], nil) // whether it joins is seen below
+	made := filepath.Join(t.TempDir(), "made")
+	c.kaji("init", "--dir="+made, "--nodes=3")
+	if _, err := os.Stat(filepath.Join(made, "pki", "ca.crt")); err != nil {
+		t.Errorf("kaji init makes no CA: %v", err)
+	}
 	t.Cleanup(func() {
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
