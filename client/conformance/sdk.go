@@ -24,6 +24,9 @@ func ofTheSDK() []test {
 		{"scale", testScale},
 		{"discovery", testDiscovery},
 		{"warnings", testWarnings},
+		{"batch", testBatch},
+		{"batch until an error", testBatchUntilError},
+		{"batch of many", testBatchOfMany},
 	}
 }
 

@@ -45,6 +45,8 @@ func (s *Server) generic(ctx context.Context, subresource string, request proto.
 		return s.genericWrite(ctx, metav1.Verb_VERB_CREATE, "", r.GetObject(), r.GetOptions())
 	case *apiv1.ResourceServiceUpdateRequest:
 		return s.genericWrite(ctx, metav1.Verb_VERB_UPDATE, subresource, r.GetObject(), r.GetOptions())
+	case *apiv1.ResourceServiceBatchRequest:
+		return s.batch(ctx, r)
 	}
 	return nil, apierror.Unimplemented(fmt.Sprintf("the API in memory does not serve %T", request))
 }
