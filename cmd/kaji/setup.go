@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"kaji.dev/kaji/client/config"
 	"kaji.dev/kaji/deploy/cluster"
@@ -188,6 +190,25 @@ func progress(c *cobra.Command) func(string) {
 	return func(s string) { fmt.Fprintln(c.ErrOrStderr(), "•", s) }
 }
 
+// imageProgress shows how far the storing of images is, in a line of its own on a terminal; nil where there is none.
+func imageProgress(out io.Writer) func(images.Progress) {
+	f, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	shown := ""
+	return func(p images.Progress) {
+		line := fmt.Sprintf("\r\x1b[K• %s: %d %% of %d MB", p.Image, 100*p.Complete/max(p.Total, 1), (p.Total+1<<20-1)>>20)
+		if p.Complete == p.Total {
+			line = "\r\x1b[K" // The names that follow say that it is done.
+		}
+		if line != shown {
+			fmt.Fprint(out, line)
+			shown = line
+		}
+	}
+}
+
 // imageCommand gives images to the cluster's own registry.
 func imageCommand() *cobra.Command {
 	var dir string
@@ -242,7 +263,7 @@ func imageCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("no cluster in %s (run `kaji up` first): %w", dir, err)
 			}
-			names, err := images.Dir(cfg.ImageDir()).Import(args[0])
+			names, err := images.Dir(cfg.ImageDir()).Import(args[0], imageProgress(c.ErrOrStderr()))
 			for i, n := range names {
 				names[i] = cfg.Registry() + "/" + n
 			}

@@ -18,8 +18,19 @@ import (
 // Dir is a directory of images, one tar archive each, named after the image.
 type Dir string
 
+// Progress tells how far the storing of an image is, in bytes.
+type Progress struct {
+	Image           string
+	Complete, Total int64
+}
+
 // Put stores an image under repository:tag, e.g. "examples/web:1".
 func (d Dir) Put(image string, img v1.Image) error {
+	return d.PutWith(image, img, nil)
+}
+
+// PutWith is Put that tells of its progress, with each write of the file; tell may be nil.
+func (d Dir) PutWith(image string, img v1.Image, tell func(Progress)) error {
 	tag, err := parse(image)
 	if err != nil {
 		return err
@@ -32,14 +43,37 @@ func (d Dir) Put(image string, img v1.Image) error {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	if err := errors.Join(tarball.Write(tag, img, tmp), tmp.Sync(), tmp.Close()); err != nil {
+	var out io.Writer = tmp
+	if tell != nil {
+		total, err := tarball.CalculateSize(map[name.Reference]v1.Image{tag: img})
+		if err != nil {
+			return err
+		}
+		out = &counter{out: tmp, tell: tell, at: Progress{Image: image, Total: total}}
+	}
+	if err := errors.Join(tarball.Write(tag, img, out), tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
 	return os.Rename(tmp.Name(), filepath.Join(string(d), url.QueryEscape(image)+".tar"))
 }
 
-// Import stores the images of a tar archive as `docker save` or this package writes it, and returns their names.
-func (d Dir) Import(archive string) ([]string, error) {
+// counter is a writer that tells how far it is.
+type counter struct {
+	out  io.Writer
+	tell func(Progress)
+	at   Progress
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.out.Write(p)
+	c.at.Complete = min(c.at.Complete+int64(n), c.at.Total)
+	c.tell(c.at)
+	return n, err
+}
+
+// Import stores the images of a tar archive as `docker save` or this package writes it, and returns their names. It tells of its
+// progress unless tell is nil.
+func (d Dir) Import(archive string, tell func(Progress)) ([]string, error) {
 	manifest, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(archive) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", archive, err)
@@ -56,7 +90,7 @@ func (d Dir) Import(archive string) ([]string, error) {
 				return names, err
 			}
 			image := tag.RepositoryStr() + ":" + tag.TagStr()
-			if err := d.Put(image, img); err != nil {
+			if err := d.PutWith(image, img, tell); err != nil {
 				return names, err
 			}
 			names = append(names, image)

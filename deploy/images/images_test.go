@@ -143,9 +143,18 @@ func TestImport(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Fatal(entries, err)
 	}
-	names, err := to.Import(entries[0].path)
+	var seen []Progress
+	names, err := to.Import(entries[0].path, func(p Progress) { seen = append(seen, p) })
 	if err != nil || len(names) != 1 || names[0] != "a/b:2" {
 		t.Errorf("%v %v", names, err)
+	}
+	for i, p := range seen {
+		if p.Image != "a/b:2" || p.Complete > p.Total || i > 0 && p.Complete < seen[i-1].Complete {
+			t.Errorf("progress %+v of %+v", p, seen)
+		}
+	}
+	if n := len(seen); n == 0 || seen[n-1].Complete != seen[n-1].Total || seen[n-1].Total != entries[0].info.Size() {
+		t.Errorf("progress %+v, and the archive has %d bytes", seen, entries[0].info.Size())
 	}
 	if err := to.Put("ghcr.io/a/b:2", img); err == nil {
 		t.Error("a name with a registry was taken")

@@ -355,6 +355,12 @@ func loading(r *rig) {
 	if out := r.kaji("image", "load", archive, "--dir="+r.cfg.Dir); !strings.Contains(out, r.cfg.Registry()+"/") || !strings.Contains(out, "shop/loaded:1") {
 		r.t.Errorf("image load: %q", out)
 	}
+	shown := r.console("image", "load", archive, "--dir="+r.cfg.Dir)
+	if err := shown.cmd.Wait(); err != nil {
+		r.t.Errorf("image load on a terminal: %v", err)
+	}
+	shown.shows("• shop/loaded:1: ")
+	shown.shows(r.cfg.Registry() + "/shop/loaded:1")
 }
 
 // forPrograms reads as JSON what is no object of the API, and what commands that change objects print.
