@@ -60,72 +60,72 @@ func drawOps(t *rapid.T) []*storev1.Op {
 
 // TestModel drives the state and a naive model of it with the same commands, goes through snapshots
 // on the way, and compares everything that can be read, at all revisions, after each step.
-func TestModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, m := New(), newModel()
-		t.Repeat(map[string]func(*rapid.T){
-			"txn": func(t *rapid.T) {
-				req := &storev1.TxnRequest{Success: drawOps(t), Failure: drawOps(t)}
-				for range rapid.IntRange(0, 2).Draw(t, "compares") {
-					req.Compares = append(req.Compares, drawCompare(t, m.rev))
+func TestModel(t *testing.T) { rapid.Check(t, followsModel) }
+
+func followsModel(t *rapid.T) {
+	s, m := New(), newModel()
+	t.Repeat(map[string]func(*rapid.T){
+		"txn": func(t *rapid.T) {
+			req := &storev1.TxnRequest{Success: drawOps(t), Failure: drawOps(t)}
+			for range rapid.IntRange(0, 2).Draw(t, "compares") {
+				req.Compares = append(req.Compares, drawCompare(t, m.rev))
+			}
+			result := s.Apply([]*storev1.Command{txnCommand(proto.CloneOf(req))})[0]
+			if ValidateTxn(req) != nil {
+				if reason(result.Err) != Invalid {
+					t.Fatalf("%v: error %v, want invalid", req, result.Err)
 				}
-				result := s.Apply([]*storev1.Command{txnCommand(proto.CloneOf(req))})[0]
-				if ValidateTxn(req) != nil {
-					if reason(result.Err) != Invalid {
-						t.Fatalf("%v: error %v, want invalid", req, result.Err)
+				return
+			}
+			succeeded, deleted, refused := m.txn(req)
+			if reason(result.Err) != refused {
+				t.Fatalf("%v: error %v, want %q", req, result.Err, refused)
+			}
+			if refused != "" {
+				return
+			}
+			if result.Txn.Succeeded != succeeded || result.Txn.Revision != m.rev {
+				t.Fatalf("%v: %v, want succeeded %t at %d", req, result.Txn, succeeded, m.rev)
+			}
+			for _, r := range result.Txn.Results {
+				if d := r.GetDelete(); d != nil {
+					if d.Deleted != deleted[0] {
+						t.Fatalf("%v: deleted %d, want %d", req, d.Deleted, deleted[0])
 					}
-					return
+					deleted = deleted[1:]
 				}
-				succeeded, deleted, refused := m.txn(req)
-				if reason(result.Err) != refused {
-					t.Fatalf("%v: error %v, want %q", req, result.Err, refused)
-				}
-				if refused != "" {
-					return
-				}
-				if result.Txn.Succeeded != succeeded || result.Txn.Revision != m.rev {
-					t.Fatalf("%v: %v, want succeeded %t at %d", req, result.Txn, succeeded, m.rev)
-				}
-				for _, r := range result.Txn.Results {
-					if d := r.GetDelete(); d != nil {
-						if d.Deleted != deleted[0] {
-							t.Fatalf("%v: deleted %d, want %d", req, d.Deleted, deleted[0])
-						}
-						deleted = deleted[1:]
-					}
-				}
-			},
-			"compact": func(t *rapid.T) {
-				rev := rapid.Int64Range(0, m.rev).Draw(t, "revision")
-				result := s.Apply([]*storev1.Command{compactCommand(rev)})[0]
-				m.compact(rev)
-				if result.Err != nil || result.Compact.CompactRevision != m.compacted {
-					t.Fatalf("%v, %v, want %d", result.Compact, result.Err, m.compacted)
-				}
-			},
-			"lease": func(t *rapid.T) {
-				id := rapid.Int64Range(1, 4).Draw(t, "id")
-				if !m.leases[id] {
-					if r := s.Apply([]*storev1.Command{grantCommand(id)})[0]; r.Err != nil {
-						t.Fatal(r.Err)
-					}
-					m.leases[id] = true
-					return
-				}
-				if r := s.Apply([]*storev1.Command{revokeCommand(id)})[0]; r.Err != nil {
+			}
+		},
+		"compact": func(t *rapid.T) {
+			rev := rapid.Int64Range(0, m.rev).Draw(t, "revision")
+			result := s.Apply([]*storev1.Command{compactCommand(rev)})[0]
+			m.compact(rev)
+			if result.Err != nil || result.Compact.CompactRevision != m.compacted {
+				t.Fatalf("%v, %v, want %d", result.Compact, result.Err, m.compacted)
+			}
+		},
+		"lease": func(t *rapid.T) {
+			id := rapid.Int64Range(1, 4).Draw(t, "id")
+			if !m.leases[id] {
+				if r := s.Apply([]*storev1.Command{grantCommand(id)})[0]; r.Err != nil {
 					t.Fatal(r.Err)
 				}
-				m.revoke(id)
-			},
-			"snapshot": func(t *rapid.T) {
-				s.Replace(throughSnapshot(t, s))
-			},
-			"": func(t *rapid.T) {
-				if err := m.differs(s); err != nil {
-					t.Fatal(err)
-				}
-			},
-		})
+				m.leases[id] = true
+				return
+			}
+			if r := s.Apply([]*storev1.Command{revokeCommand(id)})[0]; r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			m.revoke(id)
+		},
+		"snapshot": func(t *rapid.T) {
+			s.Replace(throughSnapshot(t, s))
+		},
+		"": func(t *rapid.T) {
+			if err := m.differs(s); err != nil {
+				t.Fatal(err)
+			}
+		},
 	})
 }
 

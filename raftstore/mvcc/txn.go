@@ -9,7 +9,7 @@ import (
 
 // txn carries out a transaction. Everything that can be refused is refused before the first write.
 func (s *State) txn(req *storev1.TxnRequest) (*storev1.TxnResponse, error) {
-	if err := ValidateTxn(req); err != nil {
+	if err := checkForm(req); err != nil {
 		return nil, err
 	}
 	res := &storev1.TxnResponse{Succeeded: s.holds(req.Compares)}

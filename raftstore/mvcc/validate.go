@@ -13,9 +13,30 @@ const (
 	MaxOps        = 4096
 )
 
-// ValidateTxn says why a transaction could never be carried out. It is called before a transaction is
-// proposed, and by Apply again, so that no log can make Apply misbehave.
+// ValidateTxn says why a transaction could never be carried out. It is called before a transaction is proposed. What it refuses may
+// grow; what Apply refuses may not.
 func ValidateTxn(req *storev1.TxnRequest) error {
+	if err := checkForm(req); err != nil {
+		return err
+	}
+	if err := noNegativeRevision("success", req.Success); err != nil {
+		return err
+	}
+	return noNegativeRevision("failure", req.Failure)
+}
+
+func noNegativeRevision(field string, ops []*storev1.Op) error {
+	for i, op := range ops {
+		if rev := op.GetRange().GetRevision(); rev < 0 {
+			return errorf(Invalid, "%s[%d].range.revision: %d is negative", field, i, rev)
+		}
+	}
+	return nil
+}
+
+// checkForm is what Apply itself asks of a transaction, so that no log can make it misbehave. All members must answer alike, so
+// a change here needs a new format (see format.go).
+func checkForm(req *storev1.TxnRequest) error {
 	if n := max(len(req.Success), len(req.Failure)); n > MaxOps || len(req.Compares) > MaxOps {
 		return errorf(Invalid, "a transaction has at most %d compares and %d steps either way", MaxOps, MaxOps)
 	}
