@@ -21,6 +21,7 @@ import (
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/identity"
 	"kaji.dev/kaji/raftstore"
+	"kaji.dev/kaji/test/bench/process"
 )
 
 // kaji is Kaji's API server with a store of one member.
@@ -29,24 +30,24 @@ type kaji struct {
 	certificates                  certificates
 	connections                   int
 	address, metrics, storeListen string
-	server, db                    *process
+	server, db                    *process.Process
 	clients                       []*client.Client
 	storeClient                   *raftstore.Client
 	web                           *http.Client
 }
 
-func (k *kaji) name() string    { return "Kaji" }
-func (k *kaji) api() *process   { return k.server }
-func (k *kaji) store() *process { return k.db }
+func (k *kaji) name() string            { return "Kaji" }
+func (k *kaji) api() *process.Process   { return k.server }
+func (k *kaji) store() *process.Process { return k.db }
 
 func (k *kaji) start(ctx context.Context) error {
-	free, err := freeAddresses(3)
+	free, err := process.FreeAddresses(3)
 	if err != nil {
 		return err
 	}
 	k.address, k.metrics, k.storeListen = free[0], free[1], free[2]
 	f := k.certificates.store
-	if k.db, err = run(k.dir, "store", k.binary, "store", "--listen="+k.storeListen, "--id=one", "--dir="+filepath.Join(k.dir, "store"),
+	if k.db, err = process.Start(k.dir, "store", k.binary, "store", "--listen="+k.storeListen, "--id=one", "--dir="+filepath.Join(k.dir, "store"),
 		"--initial-members=one="+k.storeListen, "--ca="+f.CA, "--cert="+f.Cert, "--key="+f.Key); err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (k *kaji) start(ctx context.Context) error {
 	if k.storeClient, err = raftstore.NewClient(raftstore.ClientConfig{Endpoints: []string{k.storeListen}, TLS: tls}); err != nil {
 		return err
 	}
-	if err := k.db.until(ctx, func(ctx context.Context) error { _, err := k.revision(ctx); return err }); err != nil {
+	if err := k.db.Until(ctx, func(ctx context.Context) error { _, err := k.revision(ctx); return err }); err != nil {
 		return err
 	}
 	admin, err := identity.ClientTLS(k.certificates.admin, "")
@@ -77,19 +78,19 @@ func (k *kaji) start(ctx context.Context) error {
 
 func (k *kaji) serve(ctx context.Context) (err error) {
 	f := k.certificates.server
-	k.server, err = run(k.dir, "apiserver", k.binary, "apiserver", "--listen="+k.address, "--metrics-listen="+k.metrics,
+	k.server, err = process.Start(k.dir, "apiserver", k.binary, "apiserver", "--listen="+k.address, "--metrics-listen="+k.metrics,
 		"--store="+k.storeListen, "--ca="+f.CA, "--cert="+f.Cert, "--key="+f.Key)
 	if err != nil {
 		return err
 	}
-	return k.server.until(ctx, func(ctx context.Context) error {
+	return k.server.Until(ctx, func(ctx context.Context) error {
 		_, _, err := client.Of[*corev1.Pod](k.on(0)).List(ctx, "default", &metav1.ListOptions{Limit: 1})
 		return err
 	})
 }
 
 func (k *kaji) restart(ctx context.Context) error {
-	k.server.stop()
+	k.server.Stop()
 	return k.serve(ctx)
 }
 
@@ -97,11 +98,11 @@ func (k *kaji) stop() {
 	for _, c := range k.clients {
 		c.Close()
 	}
-	k.server.stop()
+	k.server.Stop()
 	if k.storeClient != nil {
 		k.storeClient.Close()
 	}
-	k.db.stop()
+	k.db.Stop()
 }
 
 func (k *kaji) on(conn int) *client.Client { return k.clients[conn%len(k.clients)] }

@@ -20,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"kaji.dev/kaji/identity"
+	"kaji.dev/kaji/test/bench/process"
 )
 
 // comparable are the admission plugins that have a counterpart in Kaji. The others that are on by default look for objects that
@@ -37,24 +38,24 @@ type kube struct {
 	certificates          certificates
 	connections           int
 	address, client, peer string
-	server, db            *process
+	server, db            *process.Process
 	clients               []*kubernetes.Clientset
 	etcdClient            *clientv3.Client
 }
 
-func (k *kube) name() string    { return "kube-apiserver" }
-func (k *kube) api() *process   { return k.server }
-func (k *kube) store() *process { return k.db }
+func (k *kube) name() string            { return "kube-apiserver" }
+func (k *kube) api() *process.Process   { return k.server }
+func (k *kube) store() *process.Process { return k.db }
 
 func (k *kube) start(ctx context.Context) error {
 	klog.SetLogger(logr.Discard()) // client-go tells of every watch that ends with its context
-	free, err := freeAddresses(3)
+	free, err := process.FreeAddresses(3)
 	if err != nil {
 		return err
 	}
 	k.address, k.client, k.peer = free[0], free[1], free[2]
 	f := k.certificates.server
-	if k.db, err = run(k.dir, "etcd", k.etcd,
+	if k.db, err = process.Start(k.dir, "etcd", k.etcd,
 		"--data-dir="+filepath.Join(k.dir, "etcd"), "--name=one", "--initial-cluster=one=https://"+k.peer,
 		"--listen-client-urls=https://"+k.client, "--advertise-client-urls=https://"+k.client,
 		"--listen-peer-urls=https://"+k.peer, "--initial-advertise-peer-urls=https://"+k.peer,
@@ -71,7 +72,7 @@ func (k *kube) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := k.db.until(ctx, func(ctx context.Context) error { _, err := k.revision(ctx); return err }); err != nil {
+	if err := k.db.Until(ctx, func(ctx context.Context) error { _, err := k.revision(ctx); return err }); err != nil {
 		return err
 	}
 	admin := k.certificates.admin
@@ -96,7 +97,7 @@ func (k *kube) start(ctx context.Context) error {
 func (k *kube) serve(ctx context.Context) (err error) {
 	f := k.certificates.server
 	_, port, _ := net.SplitHostPort(k.address)
-	k.server, err = run(k.dir, "kube-apiserver", k.binary,
+	k.server, err = process.Start(k.dir, "kube-apiserver", k.binary,
 		"--bind-address=127.0.0.1", "--secure-port="+port, "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
 		"--etcd-servers=https://"+k.client, "--etcd-cafile="+f.CA, "--etcd-certfile="+f.Cert, "--etcd-keyfile="+f.Key,
 		"--client-ca-file="+f.CA, "--tls-cert-file="+f.Cert, "--tls-private-key-file="+f.Key, "--authorization-mode=AlwaysAllow",
@@ -106,7 +107,7 @@ func (k *kube) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return k.server.until(ctx, func(ctx context.Context) error {
+	return k.server.Until(ctx, func(ctx context.Context) error {
 		if _, err := k.debug(ctx, "/readyz"); err != nil {
 			return err
 		}
@@ -116,16 +117,16 @@ func (k *kube) serve(ctx context.Context) (err error) {
 }
 
 func (k *kube) restart(ctx context.Context) error {
-	k.server.stop()
+	k.server.Stop()
 	return k.serve(ctx)
 }
 
 func (k *kube) stop() {
-	k.server.stop()
+	k.server.Stop()
 	if k.etcdClient != nil {
 		k.etcdClient.Close()
 	}
-	k.db.stop()
+	k.db.Stop()
 }
 
 func (k *kube) on(conn int) *kubernetes.Clientset { return k.clients[conn%len(k.clients)] }

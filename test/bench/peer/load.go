@@ -10,7 +10,7 @@ import (
 // usage is what the two processes of a side have spent.
 type usage struct{ api, store time.Duration }
 
-func used(s side) usage { return usage{s.api().cpu(), s.store().cpu()} }
+func used(s side) usage { return usage{s.api().CPU(), s.store().CPU()} }
 
 func (u usage) since(before usage) usage { return usage{u.api - before.api, u.store - before.store} }
 

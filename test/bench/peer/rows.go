@@ -49,7 +49,7 @@ func (b *bench) memory(ctx context.Context, s side) error {
 	}
 	b.table.add(s, fmt.Sprintf("API server with %d pods cached: resident MiB", b.p.pods), less, mib(resident), usage{})
 	b.table.add(s, fmt.Sprintf("API server with %d pods cached: live heap MiB", b.p.pods), less, mib(heap), usage{})
-	if err := s.api().resetPeak(); err != nil {
+	if err := s.api().ResetPeak(); err != nil {
 		return err
 	}
 	if _, err := together(ctx, b.p.lists, 3*b.p.lists, func(ctx context.Context, c, _ int) error {
@@ -58,12 +58,12 @@ func (b *bench) memory(ctx context.Context, s side) error {
 	}); err != nil {
 		return fmt.Errorf("list: %w", err)
 	}
-	_, peak, err := s.api().resident()
+	now, err := s.api().Memory()
 	if err != nil {
 		return err
 	}
-	b.table.add(s, fmt.Sprintf("list %d pods, %d at once: peak growth of resident MiB", b.p.pods, b.p.lists), less, mib(peak-resident), usage{})
-	b.table.add(s, fmt.Sprintf("list %d pods, %d at once: peak resident MiB", b.p.pods, b.p.lists), less, mib(peak), usage{})
+	b.table.add(s, fmt.Sprintf("list %d pods, %d at once: peak growth of resident MiB", b.p.pods, b.p.lists), less, mib(now.Peak-resident), usage{})
+	b.table.add(s, fmt.Sprintf("list %d pods, %d at once: peak resident MiB", b.p.pods, b.p.lists), less, mib(now.Peak), usage{})
 	return nil
 }
 
@@ -79,9 +79,11 @@ func settle(ctx context.Context, s side) (resident, heap int64, err error) {
 		case <-ctx.Done():
 			return 0, 0, ctx.Err()
 		}
-		if resident, _, err = s.api().resident(); err != nil {
+		now, err := s.api().Memory()
+		if err != nil {
 			return 0, 0, err
 		}
+		resident = now.Resident
 		if last != 0 && max(last-resident, resident-last) < last/50 {
 			break
 		}

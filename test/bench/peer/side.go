@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+
+	"kaji.dev/kaji/test/bench/process"
 )
 
 // side is one of the two that are compared: an API server and its store, each in a process of its own, and the clients
@@ -13,8 +15,8 @@ type side interface {
 	// restart stops the API server and starts it again on the same store.
 	restart(ctx context.Context) error
 	stop()
-	api() *process
-	store() *process
+	api() *process.Process
+	store() *process.Process
 
 	// namespace makes a namespace.
 	namespace(ctx context.Context, name string) error
