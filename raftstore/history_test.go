@@ -26,6 +26,8 @@ type history struct {
 	value  atomic.Int64
 	// pause is about how long a client thinks between two operations.
 	pause time.Duration
+	// era is part of the keys. Each new one begins with fresh keys, so that no key's history grows too long to be checked.
+	era atomic.Int64
 
 	mu       sync.Mutex
 	ops      []porcupine.Operation
@@ -35,6 +37,7 @@ type history struct {
 	revision int64
 	// written are the revisions at which values are known to have been written.
 	written map[string]int64
+	seen    []sighting
 }
 
 type opKind int
@@ -103,7 +106,7 @@ func (h *history) client(ctx context.Context, id int, s raftstore.Store) {
 		if h.pause > 0 {
 			time.Sleep(time.Duration(rnd.Int64N(int64(2 * h.pause))))
 		}
-		in := opInput{kind: opKind(rnd.IntN(3)), key: fmt.Sprintf("/history/%d", rnd.IntN(4))}
+		in := opInput{kind: opKind(rnd.IntN(3)), key: fmt.Sprintf("/history/%d/%d", h.era.Load(), rnd.IntN(4))}
 		in.old = last[in.key]
 		if in.kind == opSwap && in.old == "" {
 			in.kind = opGet
@@ -152,6 +155,7 @@ func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]stri
 	case err == nil:
 		h.acked++
 		h.revision = max(h.revision, rev)
+		h.seen = append(h.seen, sighting{call: call, end: end, rev: rev, wrote: in.kind == opPut || out.swapped})
 		if rev > 0 && (in.kind == opPut || out.swapped) {
 			if h.written == nil {
 				h.written = map[string]int64{}
@@ -188,6 +192,7 @@ func (h *history) linearizable() {
 	if result := porcupine.CheckOperationsTimeout(registers, h.ops, time.Minute); result != porcupine.Ok {
 		h.Errorf("linearizability: %s", result)
 	}
+	h.revisionsInOrder()
 }
 
 func TestCheckerSeesStaleRead(t *testing.T) {

@@ -169,7 +169,7 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 		client := c.client()
 		wg.Go(func() { h.client(ctx, i, client) })
 	}
-	appended := &appender{T: t, store: c.client()}
+	appended := &appender{T: t, prefix: "/append", store: c.client()}
 	wg.Go(func() { appended.run(ctx) })
 
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -258,9 +258,10 @@ func (c *cluster) leadingProcess(admin *raftstore.Client, members []*process) *p
 // appender writes keys that nobody changes afterwards, and remembers which were acknowledged.
 type appender struct {
 	*testing.T
-	store raftstore.Store
-	mu    sync.Mutex
-	acked []int64
+	prefix string
+	store  raftstore.Store
+	mu     sync.Mutex
+	acked  []int64
 }
 
 func (a *appender) count() int {
@@ -271,7 +272,8 @@ func (a *appender) count() int {
 
 func (a *appender) run(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
-		res, err := a.store.Txn(ctx, putReq(fmt.Sprintf("/append/%06d", i), fmt.Sprint(i)))
+		key := a.key(i)
+		res, err := a.store.Txn(ctx, putReq(key, key))
 		a.mu.Lock()
 		if err == nil {
 			a.acked = append(a.acked, res.Revision)
@@ -282,9 +284,11 @@ func (a *appender) run(ctx context.Context) {
 	}
 }
 
+func (a *appender) key(i int) string { return fmt.Sprintf("%s/%06d", a.prefix, i) }
+
 func (a *appender) check(s raftstore.Store) {
 	a.Helper()
-	res, err := s.Range(timeout(a.T), &storev1.RangeRequest{Key: []byte("/append/"), RangeEnd: []byte("/append0")})
+	res, err := s.Range(timeout(a.T), &storev1.RangeRequest{Key: []byte(a.prefix + "/"), RangeEnd: []byte(a.prefix + "0")})
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -294,7 +298,7 @@ func (a *appender) check(s raftstore.Store) {
 	}
 	lost := 0
 	for i, rev := range a.acked {
-		if rev != 0 && found[fmt.Sprintf("/append/%06d", i)] != rev {
+		if rev != 0 && found[a.key(i)] != rev {
 			lost++
 		}
 	}
