@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,4 +126,58 @@ func BenchmarkGet(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkWatch has one writer write 256 bytes to one member as fast as it can, and 1,000 watchers of one client follow over TLS. What is
+// counted is events handed out; the CPU is that of client and member together.
+func BenchmarkWatch(b *testing.B) {
+	const watchers = 1000
+	_, client := benchStore(b)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	writes := max(1, b.N/watchers)
+	var wg sync.WaitGroup
+	for range watchers {
+		w, err := client.Watch(ctx, &storev1.WatchRequest{Key: []byte("/bench/"), RangeEnd: []byte("/bench0")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Recv(); err != nil {
+			b.Fatal(err)
+		}
+		wg.Go(func() {
+			for seen := 0; seen < writes; {
+				res, err := w.Recv()
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				seen += len(res.Events)
+			}
+		})
+	}
+	value := string(make([]byte, 256))
+	cpu := cpuTime(b)
+	b.ResetTimer()
+	for i := range writes {
+		if _, err := client.Txn(ctx, putReq(fmt.Sprintf("/bench/%d", i%1000), value)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	wg.Wait()
+	b.StopTimer()
+	events := float64(writes * watchers)
+	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric((cpuTime(b)-cpu).Seconds()*1e5/events, "CPU-s/100k-events")
+	b.ReportMetric(0, "ns/op")
+}
+
+// cpuTime is the CPU time that the process has used.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -55,6 +55,10 @@ type Client struct {
 	led   context.Context
 	leave context.CancelFunc
 
+	// watches are the streams of its watches; they end with living.
+	watches watchStreams
+	living  context.Context
+
 	// looked is closed after the first look at who leads; lost asks for another.
 	looked chan struct{}
 	lost   chan struct{}
@@ -86,7 +90,7 @@ func newClientOver(peers connections, cfg ClientConfig) *Client {
 	setDefault(&cfg.AttemptTimeout, 5*time.Second)
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		cfg: cfg, peers: peers, cancel: cancel,
+		cfg: cfg, peers: peers, cancel: cancel, living: ctx,
 		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0],
 		looked: make(chan struct{}), lost: make(chan struct{}, 1),
 	}
@@ -99,6 +103,7 @@ func newClientOver(peers connections, cfg ClientConfig) *Client {
 func (c *Client) Close() {
 	c.cancel()
 	c.done.Wait()
+	c.watches.close()
 	c.peers.close()
 }
 

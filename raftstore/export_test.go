@@ -45,7 +45,7 @@ func NewPinned(cfg ClientConfig) *Client {
 	close(looked)
 	led, leave := context.WithCancel(context.Background())
 	return &Client{
-		cfg: cfg, peers: newPeers(cfg.TLS), cancel: leave, led: led, leave: leave,
+		cfg: cfg, peers: newPeers(cfg.TLS), cancel: leave, living: led, led: led, leave: leave,
 		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], looked: looked, lost: make(chan struct{}, 1),
 	}
 }
@@ -122,3 +122,13 @@ func MarkSent(ctx context.Context) { sentHandler{}.HandleRPC(ctx, &stats.OutPayl
 
 // ToStatus makes the status that a caller gets.
 func ToStatus(err error) error { return toStatus(err) }
+
+// Encode gives a message as it travels.
+func Encode(m any) ([]byte, error) {
+	parts, err := newCodec().Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	defer parts.Free()
+	return parts.Materialize(), nil
+}

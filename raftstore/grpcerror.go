@@ -36,24 +36,35 @@ func toStatus(err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	switch {
-	case errors.As(err, &e):
-	case errors.Is(err, watch.ErrLost):
-		e = &Error{Reason: Unavailable, Message: "this member cannot go on with the watch: it is shutting down or has lost its leader"}
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return status.FromContextError(err).Err()
-	default:
-		if _, ok := status.FromError(err); ok {
-			return err
+	e := toError(err)
+	if e == nil {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return status.FromContextError(err).Err()
 		}
-		e = &Error{Reason: Internal, Message: err.Error()}
+		return err
 	}
 	s := status.New(codeOf[e.Reason], e.Message)
 	if d, err := s.WithDetails(&errdetails.ErrorInfo{Reason: string(e.Reason), Domain: errorDomain}); err == nil {
 		s = d
 	}
 	return s.Err()
+}
+
+// toError gives the Error that an error of a Store is told as; nil for a context's and for one that is a status already.
+func toError(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, watch.ErrLost):
+		return &Error{Reason: Unavailable, Message: "this member cannot go on with the watch: it is shutting down or has lost its leader"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	}
+	if _, ok := status.FromError(err); ok {
+		return nil
+	}
+	return &Error{Reason: Internal, Message: err.Error()}
 }
 
 // fromStatus turns the status of a call back into a Store's error. sent tells whether the request may have

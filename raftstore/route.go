@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/raftstore/mutant"
@@ -155,22 +156,31 @@ func (m *Member) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.Txn
 // Watch implements Store. The watch is served from what this member has applied; one that begins now
 // begins after all that had been acknowledged when it was asked for.
 func (m *Member) Watch(ctx context.Context, req *storev1.WatchRequest) (Watcher, error) {
+	req, err := m.watchFrom(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return m.hub.Watch(ctx, req)
+}
+
+// watchFrom gives a request that says from where to watch.
+func (m *Member) watchFrom(ctx context.Context, req *storev1.WatchRequest) (*storev1.WatchRequest, error) {
 	if err := mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd()); err != nil {
 		return nil, err
 	}
-	if req.StartRevision <= 0 {
-		rev, err := m.acknowledged(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if err := m.waitRevision(ctx, rev); err != nil {
-			return nil, err
-		}
-		req = &storev1.WatchRequest{
-			Key: req.Key, RangeEnd: req.RangeEnd, StartRevision: rev + 1, Previous: req.Previous, Progress: req.Progress,
-		}
+	if req.StartRevision > 0 {
+		return req, nil
 	}
-	return m.hub.Watch(ctx, req)
+	rev, err := m.acknowledged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.waitRevision(ctx, rev); err != nil {
+		return nil, err
+	}
+	from := proto.CloneOf(req)
+	from.StartRevision = rev + 1
+	return from, nil
 }
 
 // acknowledged gives a revision that is not before any that had been acknowledged when it was called.

@@ -46,7 +46,7 @@ func (m *Member) serve(ctx context.Context) error {
 		MaxRecvBytes: maxRequestBytes,
 		Unary:        []grpc.UnaryServerInterceptor{authorizeUnary},
 		Stream:       []grpc.StreamServerInterceptor{authorizeStream},
-	}, m.log, grpc.Creds(newMuxCredentials(m.cfg.ServerTLS, m.stream)))
+	}, m.log, grpc.Creds(newMuxCredentials(m.cfg.ServerTLS, m.stream)), grpc.ForceServerCodecV2(newCodec()))
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -30,23 +30,6 @@ func (s *memberService) ConfirmTerm(ctx context.Context, req *storev1.ConfirmTer
 	return s.member.ConfirmTerm(ctx, req)
 }
 
-// Watch streams changes.
-func (s *service) Watch(req *storev1.WatchRequest, stream storev1.StoreService_WatchServer) error {
-	w, err := s.Member.Watch(stream.Context(), req)
-	if err != nil {
-		return err
-	}
-	for {
-		res, err := w.Recv()
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(res); err != nil {
-			return err
-		}
-	}
-}
-
 // LeaseKeepAlive renews leases for as long as the stream lives.
 func (s *service) LeaseKeepAlive(stream storev1.StoreService_LeaseKeepAliveServer) error {
 	for {

@@ -133,7 +133,7 @@ func (c *simConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method stri
 	if err != nil {
 		return nil, err
 	}
-	s := &simStream{conn: c, to: to, ctx: ctx, method: method, requests: make(chan proto.Message, 16), answers: make(chan proto.Message, 64), ended: make(chan struct{})}
+	s := &simStream{conn: c, to: to, ctx: ctx, method: method, requests: make(chan proto.Message, 16), answers: make(chan []byte, 64), ended: make(chan struct{})}
 	s.there, s.cancel = c.serving(ctx, to)
 	go s.serve()
 	return s, nil
@@ -148,7 +148,7 @@ type simStream struct {
 	cancel   context.CancelFunc
 	method   string
 	requests chan proto.Message
-	answers  chan proto.Message
+	answers  chan []byte // Encoded.
 	// err is why it ended, once ended is closed.
 	err   error
 	ended chan struct{}
@@ -189,14 +189,12 @@ func (s *simStream) RecvMsg(m any) error {
 		select {
 		case got := <-s.answers:
 			timer.Stop()
-			proto.Merge(m.(proto.Message), got)
-			return nil
+			return proto.Unmarshal(got, m.(proto.Message))
 		case <-s.ended:
 			timer.Stop()
 			select {
 			case got := <-s.answers:
-				proto.Merge(m.(proto.Message), got)
-				return nil
+				return proto.Unmarshal(got, m.(proto.Message))
 			default:
 			}
 			if s.to.alive.Err() != nil {
@@ -239,7 +237,11 @@ func (s serverEnd) SendMsg(m any) error {
 		<-s.there.Done()
 		return unavailable(errBroken)
 	}
-	if !passOn(s.there, s.answers, proto.Clone(m.(proto.Message))) {
+	encoded, err := raftstore.Encode(m)
+	if err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+	if !passOn(s.there, s.answers, encoded) {
 		return unavailable(errBroken)
 	}
 	return nil

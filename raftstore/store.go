@@ -34,7 +34,7 @@ type Watcher interface {
 	// Recv waits for the next response. The first has no events and says from where the watch
 	// stands. An error is final: ctx's own, ErrCompacted when the revision to go on from has been
 	// forgotten, or ErrUnavailable when the member is lost; the caller then watches again from the
-	// revision after the last response's.
+	// revision after the last response's. Events may be shared with other watchers and must not be changed.
 	Recv() (*storev1.WatchResponse, error)
 }
 

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) raftstore.Store) {
 		{"WatchPrevious", watchPrevious},
 		{"WatchWholeRevisions", watchWholeRevisions},
 		{"WatchSlowReader", watchSlowReader},
+		{"WatchSlowNeighbour", watchSlowNeighbour},
 		{"WatchProgress", watchProgress},
 		{"WatchEndsWithContext", watchEndsWithContext},
 		{"Compact", compact},

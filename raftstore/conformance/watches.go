@@ -162,6 +162,26 @@ func watchSlowReader(e *env) {
 	}
 }
 
+// watchSlowNeighbour: a reader that does not read holds up no other watch of the same store, and gets everything in the end.
+func watchSlowNeighbour(e *env) {
+	slow, _ := e.watch(e.ctx, e.watchAll())
+	quick, _ := e.watch(e.ctx, e.watchAll())
+	const perTxn, txns = 500, 16
+	for t := range txns {
+		req := &storev1.TxnRequest{}
+		for i := range perTxn {
+			req.Success = append(req.Success, put(e.key(fmt.Sprintf("%04d", i)), fmt.Sprint(t), 0))
+		}
+		e.txn(req)
+		e.collect(quick, perTxn)
+	}
+	for i, ev := range e.collect(slow, perTxn*txns) {
+		if want := fmt.Sprint(i / perTxn); string(ev.Kv.Value) != want {
+			e.Fatalf("event %d is %v, want value %s", i, ev, want)
+		}
+	}
+}
+
 func watchProgress(e *env) {
 	req := e.watchAll()
 	req.Progress = true

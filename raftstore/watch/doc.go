@@ -6,8 +6,11 @@
 // then catches up from the history, at its own pace and on its own goroutine. So neither a slow reader nor a
 // long history ever holds up a write or another watcher.
 //
+// A Session is many watches of one receiver. Those of the same range that are abreast are carried by one watcher,
+// so that an event is queued and sent once for all of them.
+//
 // The package refuses to keep history itself: what the source has compacted is lost to a watcher that
 // is not past it.
 //
-// All methods of Hub may be called concurrently. Locks are taken in the order Hub.mu, Watcher.mu.
+// All methods of Hub may be called concurrently. Locks are taken in the order Session.mu, Hub.mu, Watcher.mu.
 package watch

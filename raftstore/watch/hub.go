@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type Source interface {
 type Options struct {
 	// Queue bounds the events that wait for a watcher's reader; 0 means 4096.
 	Queue int
+	// QueueBytes bounds the bytes of those events; 0 means 64 MiB. One batch may wait whatever its size.
+	QueueBytes int
 	// Chunk bounds the changes read from the source at a time; 0 means 1024.
 	Chunk int
 	// Progress is how long a watcher that wants to be told of progress is left without news; 0 means 1 s.
@@ -36,12 +39,13 @@ type Hub struct {
 	opts   Options
 
 	mu     sync.Mutex
-	groups map[group]*members
+	groups map[group]members
 	// told is the revision up to which changes were handed to the watchers in groups.
 	told int64
 	// lost is closed to end the watchers there are; closed tells that none can begin.
 	lost   chan struct{}
 	closed bool
+	done   chan struct{}
 	live   int
 }
 
@@ -53,15 +57,28 @@ type group struct {
 
 func (g group) keys() mvcc.KeyRange { return mvcc.KeyRange{Key: []byte(g.key), End: []byte(g.end)} }
 
-type members struct {
-	keys     mvcc.KeyRange
-	watchers map[*Watcher]struct{}
+// events makes of changes what watchers of the group are told; nil when that is nothing.
+func (g group) events(changes []mvcc.Change) *batch {
+	keys := g.keys()
+	var events []*storev1.Event
+	for _, c := range changes {
+		if keys.Contains(c.Key()) {
+			events = append(events, c.Event(g.previous))
+		}
+	}
+	return newBatch(events)
 }
+
+// members are the watchers of a group that are abreast.
+type members map[*Watcher]struct{}
 
 // NewHub makes a hub over a source.
 func NewHub(source Source, opts Options) *Hub {
 	if opts.Queue == 0 {
 		opts.Queue = 4096
+	}
+	if opts.QueueBytes == 0 {
+		opts.QueueBytes = 64 << 20
 	}
 	if opts.Chunk == 0 {
 		opts.Chunk = 1024
@@ -69,7 +86,7 @@ func NewHub(source Source, opts Options) *Hub {
 	if opts.Progress == 0 {
 		opts.Progress = time.Second
 	}
-	return &Hub{source: source, opts: opts, groups: map[group]*members{}, told: source.Revision(), lost: make(chan struct{})}
+	return &Hub{source: source, opts: opts, groups: map[group]members{}, told: source.Revision(), lost: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Watch begins a watch. It ends with ctx.
@@ -82,13 +99,13 @@ func (h *Hub) Watch(ctx context.Context, req *storev1.WatchRequest) (*Watcher, e
 		hub: h, ctx: ctx, progress: req.Progress,
 		group: group{key: string(req.Key), end: string(req.RangeEnd), previous: req.Previous},
 		start: req.StartRevision, next: req.StartRevision,
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), watches: 1,
 	}
 	if w.next <= 0 {
 		w.start, w.next = now+1, now+1
 	}
 	h.mu.Lock()
-	h.live++
+	h.live += w.watches
 	w.lost = h.lost
 	h.mu.Unlock()
 	context.AfterFunc(ctx, func() { h.leave(w) })
@@ -122,20 +139,15 @@ func (h *Hub) dispatchChunk() (more bool) {
 	if upTo == h.told {
 		return false
 	}
+	if mutant.LostEvents {
+		changes = slices.DeleteFunc(changes, func(c mvcc.Change) bool { return c.Revision()%100 == 0 })
+	}
 	from := h.told + 1
 	h.told = upTo
 	for g, m := range h.groups {
-		var events []*storev1.Event
-		for _, c := range changes {
-			if mutant.LostEvents && c.Revision()%100 == 0 {
-				continue
-			}
-			if m.keys.Contains(c.Key()) {
-				events = append(events, c.Event(g.previous))
-			}
-		}
-		for w := range m.watchers {
-			if !w.offer(events, from, upTo, h.opts.Queue) {
+		b := g.events(changes)
+		for w := range m {
+			if !w.offer(b, from, upTo) {
 				h.remove(w)
 			}
 		}
@@ -146,11 +158,11 @@ func (h *Hub) dispatchChunk() (more bool) {
 // scatter makes every watcher go on by itself. Called with mu held.
 func (h *Hub) scatter() {
 	for _, m := range h.groups {
-		for w := range m.watchers {
+		for w := range m {
 			w.fallBehind(h.told + 1)
 		}
 	}
-	h.groups = map[group]*members{}
+	h.groups = map[group]members{}
 }
 
 // join puts w in its group when it is abreast of the others.
@@ -162,10 +174,10 @@ func (h *Hub) join(w *Watcher, next int64) {
 	}
 	m := h.groups[w.group]
 	if m == nil {
-		m = &members{keys: w.group.keys(), watchers: map[*Watcher]struct{}{}}
+		m = members{}
 		h.groups[w.group] = m
 	}
-	m.watchers[w] = struct{}{}
+	m[w] = struct{}{}
 	// The reader may have read ahead of the hub; it does not want the same again.
 	w.start = max(w.start, next)
 	w.standAbreast(h.told)
@@ -175,14 +187,15 @@ func (h *Hub) join(w *Watcher, next int64) {
 func (h *Hub) leave(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.live--
+	h.live -= w.watches
+	w.watches = 0
 	h.remove(w)
 }
 
 func (h *Hub) remove(w *Watcher) {
 	if m := h.groups[w.group]; m != nil {
-		delete(m.watchers, w)
-		if len(m.watchers) == 0 {
+		delete(m, w)
+		if len(m) == 0 {
 			delete(h.groups, w.group)
 		}
 	}
@@ -205,5 +218,9 @@ func (h *Hub) Close() {
 	if !h.closed {
 		h.closed = true
 		close(h.lost)
+		close(h.done)
 	}
 }
+
+// Closed is closed once the hub is.
+func (h *Hub) Closed() <-chan struct{} { return h.done }

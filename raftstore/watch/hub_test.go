@@ -296,7 +296,7 @@ func TestResponsesAreCutAtWholeRevisions(t *testing.T) {
 		{[]*storev1.Event{event(1, half), event(1, half)}, 2},
 		{[]*storev1.Event{event(1, 2*half), event(2, 1)}, 1},
 	} {
-		if got := fits(tc.events); got != tc.want {
+		if got := fits(tc.events, maxResponseBytes); got != tc.want {
 			t.Errorf("case %d: %d events fit, want %d", i, got, tc.want)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // maxResponseBytes ends a response at the next whole revision, well below what gRPC lets through.
 const maxResponseBytes = 8 << 20
 
-// Watcher is one watch. Recv has one caller at a time.
+// Watcher is one watch, or several of a session that are told the same. Recv has one caller at a time.
 type Watcher struct {
 	hub      *Hub
 	ctx      context.Context
@@ -21,6 +21,10 @@ type Watcher struct {
 	// start is the first revision that the hub may hand over: the one asked for, later the one that
 	// the reader got to by itself. Written by the reader, under hub.mu once it has joined.
 	start int64
+	// watches counts the watches that it stands for: one, until a session merges others into it. Guarded by hub.mu.
+	watches int
+	// idle, when set, is asked before the reader waits: true ends the watcher, as another goes on for it.
+	idle func() bool
 
 	// begun, sent and lastSent belong to the caller of Recv.
 	begun    bool
@@ -30,9 +34,14 @@ type Watcher struct {
 	wake chan struct{}
 
 	mu sync.Mutex
-	// queue waits for the reader. Slices in it are shared with other watchers.
-	queue  [][]*storev1.Event
-	queued int
+	// ids are the watches of a session that it stands for, cancelled those among them that have ended. What is
+	// in ids stays as it is; it is appended to, or replaced as a whole.
+	ids       []int64
+	cancelled map[int64]struct{}
+	// queue waits for the reader. Batches in it are shared with other watchers.
+	queue  []*batch
+	queued int // events
+	bytes  int
 	// abreast: the hub hands changes over, and told is up to where. Otherwise the reader goes on from the
 	// source at next once the queue is empty.
 	abreast bool
@@ -40,24 +49,23 @@ type Watcher struct {
 	next    int64
 }
 
-// offer hands over the events of the revisions from..upTo. It says false when the queue is full and
+// offer hands over the events of the revisions from..upTo, none when b is nil. It says false when the queue is full and
 // the watcher has to go on by itself.
-func (w *Watcher) offer(events []*storev1.Event, from, upTo int64, limit int) bool {
+func (w *Watcher) offer(b *batch, from, upTo int64) bool {
 	if from < w.start {
-		for len(events) > 0 && events[0].Kv.ModRevision < w.start {
-			events = events[1:]
-		}
+		b = b.from(w.start)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(events) > 0 {
-		if w.queued > 0 && w.queued+len(events) > limit {
+	if b != nil {
+		if w.queued > 0 && (w.queued+len(b.events) > w.hub.opts.Queue || w.bytes+b.bytes > w.hub.opts.QueueBytes) {
 			w.abreast, w.next = false, max(from, w.start)
 			w.signal()
 			return false
 		}
-		w.queue = append(w.queue, events)
-		w.queued += len(events)
+		w.queue = append(w.queue, b)
+		w.queued += len(b.events)
+		w.bytes += b.bytes
 		w.signal()
 	}
 	w.told = upTo
@@ -84,8 +92,17 @@ func (w *Watcher) signal() {
 	}
 }
 
-// Recv waits for the next response. Errors are final.
+// Recv waits for the next response. Errors are final. The events are shared with other watchers and must not be changed.
 func (w *Watcher) Recv() (*storev1.WatchResponse, error) {
+	res, err := w.Next()
+	if err != nil {
+		return nil, err
+	}
+	return res.Message(), nil
+}
+
+// Next is Recv for those that send the response on.
+func (w *Watcher) Next() (*Response, error) {
 	if !w.begun {
 		return w.begin()
 	}
@@ -96,27 +113,28 @@ func (w *Watcher) Recv() (*storev1.WatchResponse, error) {
 		w.mu.Lock()
 		abreast, told, next := w.abreast, w.told, w.next
 		if len(w.queue) > 0 {
-			events, upTo := w.take()
+			res := w.take()
 			w.mu.Unlock()
-			return w.send(events, upTo), nil
+			return res, nil
 		}
 		w.mu.Unlock()
-		switch {
-		case !abreast:
-			res, err := w.catchUp(next)
-			if res != nil || err != nil {
+		if !abreast {
+			if res, err := w.catchUp(next); res != nil || err != nil {
 				return res, err
 			}
-		default:
-			if res, err := w.wait(told); res != nil || err != nil {
-				return res, err
-			}
+			continue
+		}
+		if w.idle != nil && w.idle() {
+			return nil, errMerged
+		}
+		if res, err := w.wait(told); res != nil || err != nil {
+			return res, err
 		}
 	}
 }
 
 // begin says that the watch stands.
-func (w *Watcher) begin() (*storev1.WatchResponse, error) {
+func (w *Watcher) begin() (*Response, error) {
 	if err := w.ended(); err != nil {
 		return nil, err
 	}
@@ -124,55 +142,65 @@ func (w *Watcher) begin() (*storev1.WatchResponse, error) {
 		return nil, err
 	}
 	w.begun = true
-	return w.send(nil, min(w.start-1, w.hub.source.Revision())), nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.response(nil, min(w.start-1, w.hub.source.Revision())), nil
 }
 
 // take takes from the queue what fits a response. Called with mu held.
-func (w *Watcher) take() ([]*storev1.Event, int64) {
-	events := w.queue[0]
-	if len(w.queue) > 1 {
-		events = make([]*storev1.Event, 0, w.queued)
-		for _, q := range w.queue {
-			events = append(events, q...)
-		}
+func (w *Watcher) take() *Response {
+	n, size := 0, 0
+	for n < len(w.queue) && (n == 0 || size+w.queue[n].bytes <= maxResponseBytes) {
+		size += w.queue[n].bytes
+		n++
 	}
-	clear(w.queue)
-	w.queue, w.queued = w.queue[:0], 0
-	if n := fits(events); n < len(events) {
-		w.queue, w.queued = append(w.queue, events[n:]), len(events)-n
-		return events[:n], events[n-1].Kv.ModRevision
+	head, rest := w.queue[0].split(maxResponseBytes)
+	var batches []*batch
+	if rest != nil {
+		batches = []*batch{head}
+		w.queue[0] = rest
+	} else {
+		batches = append(batches, w.queue[:n]...)
+		w.queue = w.queue[:copy(w.queue, w.queue[n:])]
+		clear(w.queue[len(w.queue) : len(w.queue)+n])
 	}
-	if w.abreast {
-		return events, w.told
+	for _, b := range batches {
+		w.queued -= len(b.events)
+		w.bytes -= b.bytes
 	}
-	// What came after the queue was full is still to be read.
-	return events, w.next - 1
+	switch {
+	case len(w.queue) > 0:
+		return w.response(batches, batches[len(batches)-1].last())
+	case w.abreast:
+		return w.response(batches, w.told)
+	default:
+		// What came after the queue was full is still to be read.
+		return w.response(batches, w.next-1)
+	}
 }
 
 // catchUp reads on from the source, and goes back to the hub when nothing is left to read.
-func (w *Watcher) catchUp(next int64) (*storev1.WatchResponse, error) {
+func (w *Watcher) catchUp(next int64) (*Response, error) {
 	changes, upTo, err := w.hub.source.Changes(next, w.hub.opts.Chunk)
 	if err != nil {
 		return nil, err
 	}
-	var events []*storev1.Event
-	keys := w.group.keys()
-	for _, c := range changes {
-		if keys.Contains(c.Key()) {
-			events = append(events, c.Event(w.group.previous))
+	found := w.group.events(changes)
+	if found != nil {
+		var rest *batch
+		if found, rest = found.split(maxResponseBytes); rest != nil {
+			upTo = found.last()
 		}
 	}
-	if n := fits(events); n < len(events) {
-		events, upTo = events[:n], events[n-1].Kv.ModRevision
-	}
+	w.mu.Lock()
 	if upTo >= next {
-		w.mu.Lock()
 		w.next = upTo + 1
-		w.mu.Unlock()
 	}
-	if len(events) > 0 {
-		return w.send(events, upTo), nil
+	if found != nil {
+		defer w.mu.Unlock()
+		return w.response([]*batch{found}, upTo), nil
 	}
+	w.mu.Unlock()
 	if upTo < next {
 		// Does nothing when something was told since the source was read; it is read again then.
 		w.hub.join(w, next)
@@ -180,31 +208,8 @@ func (w *Watcher) catchUp(next int64) (*storev1.WatchResponse, error) {
 	return nil, nil
 }
 
-// fits gives how many events make one response: whole revisions, of maxResponseBytes if they can be.
-func fits(events []*storev1.Event) int {
-	size := 0
-	for i, e := range events {
-		size += len(e.Kv.Key) + len(e.Kv.Value) + len(e.Previous.GetValue())
-		if size > maxResponseBytes {
-			for n := i; n > 0; n-- {
-				if events[n].Kv.ModRevision != events[n-1].Kv.ModRevision {
-					return n
-				}
-			}
-			// The first revision alone is larger; it goes whole.
-			for n := i + 1; n < len(events); n++ {
-				if events[n].Kv.ModRevision != events[n-1].Kv.ModRevision {
-					return n
-				}
-			}
-			break
-		}
-	}
-	return len(events)
-}
-
 // wait blocks until there is news or progress to tell.
-func (w *Watcher) wait(told int64) (*storev1.WatchResponse, error) {
+func (w *Watcher) wait(told int64) (*Response, error) {
 	var tick <-chan time.Time
 	if w.progress {
 		timer := time.NewTimer(time.Until(w.lastSent.Add(w.hub.opts.Progress)))
@@ -217,7 +222,7 @@ func (w *Watcher) wait(told int64) (*storev1.WatchResponse, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(w.queue) == 0 && w.abreast {
-			return w.send(nil, w.told), nil
+			return w.response(nil, w.told), nil
 		}
 	case <-w.ctx.Done():
 		return nil, w.ctx.Err()
@@ -227,9 +232,11 @@ func (w *Watcher) wait(told int64) (*storev1.WatchResponse, error) {
 	return nil, nil
 }
 
-func (w *Watcher) send(events []*storev1.Event, upTo int64) *storev1.WatchResponse {
+// response makes a response for those that are watching now. Called with mu held, in which what is told was found out:
+// a watch that is merged afterwards is not told of it.
+func (w *Watcher) response(batches []*batch, upTo int64) *Response {
 	w.sent, w.lastSent = max(w.sent, upTo), time.Now()
-	return &storev1.WatchResponse{Revision: w.sent, Events: events}
+	return &Response{IDs: w.watching(), Revision: w.sent, batches: batches}
 }
 
 func (w *Watcher) ended() error {

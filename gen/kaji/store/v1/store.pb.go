@@ -1270,6 +1270,345 @@ func (x *WatchResponse) GetEvents() []*Event {
 	return nil
 }
 
+// WatchManyRequest begins or ends one watch of a stream.
+type WatchManyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which of the two.
+	//
+	// Types that are valid to be assigned to Request:
+	//
+	//	*WatchManyRequest_Begin
+	//	*WatchManyRequest_Cancel
+	Request       isWatchManyRequest_Request `protobuf_oneof:"request"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchManyRequest) Reset() {
+	*x = WatchManyRequest{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchManyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchManyRequest) ProtoMessage() {}
+
+func (x *WatchManyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchManyRequest.ProtoReflect.Descriptor instead.
+func (*WatchManyRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchManyRequest) GetRequest() isWatchManyRequest_Request {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *WatchManyRequest) GetBegin() *WatchBegin {
+	if x != nil {
+		if x, ok := x.Request.(*WatchManyRequest_Begin); ok {
+			return x.Begin
+		}
+	}
+	return nil
+}
+
+func (x *WatchManyRequest) GetCancel() *WatchCancel {
+	if x != nil {
+		if x, ok := x.Request.(*WatchManyRequest_Cancel); ok {
+			return x.Cancel
+		}
+	}
+	return nil
+}
+
+type isWatchManyRequest_Request interface {
+	isWatchManyRequest_Request()
+}
+
+type WatchManyRequest_Begin struct {
+	// Begins a watch.
+	Begin *WatchBegin `protobuf:"bytes,1,opt,name=begin,proto3,oneof"`
+}
+
+type WatchManyRequest_Cancel struct {
+	// Ends a watch.
+	Cancel *WatchCancel `protobuf:"bytes,2,opt,name=cancel,proto3,oneof"`
+}
+
+func (*WatchManyRequest_Begin) isWatchManyRequest_Request() {}
+
+func (*WatchManyRequest_Cancel) isWatchManyRequest_Request() {}
+
+// WatchBegin begins a watch.
+type WatchBegin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the watch is called from here on; the caller chooses, and never the same id twice on a stream.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What to watch.
+	Watch         *WatchRequest `protobuf:"bytes,2,opt,name=watch,proto3" json:"watch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchBegin) Reset() {
+	*x = WatchBegin{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchBegin) ProtoMessage() {}
+
+func (x *WatchBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchBegin.ProtoReflect.Descriptor instead.
+func (*WatchBegin) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *WatchBegin) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *WatchBegin) GetWatch() *WatchRequest {
+	if x != nil {
+		return x.Watch
+	}
+	return nil
+}
+
+// WatchCancel ends a watch. What was sent of it may still arrive; nothing confirms the end.
+type WatchCancel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id that the watch began with.
+	Id            int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchCancel) Reset() {
+	*x = WatchCancel{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchCancel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchCancel) ProtoMessage() {}
+
+func (x *WatchCancel) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchCancel.ProtoReflect.Descriptor instead.
+func (*WatchCancel) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WatchCancel) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// WatchManyResponse is what one or more watches of a stream are told.
+type WatchManyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Watches that this is for.
+	Ids []int64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	// What they are told.
+	//
+	// Types that are valid to be assigned to Told:
+	//
+	//	*WatchManyResponse_Response
+	//	*WatchManyResponse_End
+	Told          isWatchManyResponse_Told `protobuf_oneof:"told"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchManyResponse) Reset() {
+	*x = WatchManyResponse{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchManyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchManyResponse) ProtoMessage() {}
+
+func (x *WatchManyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchManyResponse.ProtoReflect.Descriptor instead.
+func (*WatchManyResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WatchManyResponse) GetIds() []int64 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *WatchManyResponse) GetTold() isWatchManyResponse_Told {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
+func (x *WatchManyResponse) GetResponse() *WatchResponse {
+	if x != nil {
+		if x, ok := x.Told.(*WatchManyResponse_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *WatchManyResponse) GetEnd() *WatchEnd {
+	if x != nil {
+		if x, ok := x.Told.(*WatchManyResponse_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isWatchManyResponse_Told interface {
+	isWatchManyResponse_Told()
+}
+
+type WatchManyResponse_Response struct {
+	// The next response of each of the watches.
+	Response *WatchResponse `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type WatchManyResponse_End struct {
+	// The end of each of the watches.
+	End *WatchEnd `protobuf:"bytes,3,opt,name=end,proto3,oneof"`
+}
+
+func (*WatchManyResponse_Response) isWatchManyResponse_Told() {}
+
+func (*WatchManyResponse_End) isWatchManyResponse_Told() {}
+
+// WatchEnd says why a watch ended.
+type WatchEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason, as in google.rpc.ErrorInfo: COMPACTED, UNAVAILABLE, …
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What happened, and what to do.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchEnd) Reset() {
+	*x = WatchEnd{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEnd) ProtoMessage() {}
+
+func (x *WatchEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEnd.ProtoReflect.Descriptor instead.
+func (*WatchEnd) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *WatchEnd) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WatchEnd) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // Event is one change of one key.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1285,7 +1624,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1636,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1649,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Event) GetType() EventType {
@@ -1345,7 +1684,7 @@ type CompactRequest struct {
 
 func (x *CompactRequest) Reset() {
 	*x = CompactRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1696,7 @@ func (x *CompactRequest) String() string {
 func (*CompactRequest) ProtoMessage() {}
 
 func (x *CompactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1709,7 @@ func (x *CompactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactRequest.ProtoReflect.Descriptor instead.
 func (*CompactRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CompactRequest) GetRevision() int64 {
@@ -1391,7 +1730,7 @@ type CompactResponse struct {
 
 func (x *CompactResponse) Reset() {
 	*x = CompactResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1742,7 @@ func (x *CompactResponse) String() string {
 func (*CompactResponse) ProtoMessage() {}
 
 func (x *CompactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1755,7 @@ func (x *CompactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactResponse.ProtoReflect.Descriptor instead.
 func (*CompactResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CompactResponse) GetCompactRevision() int64 {
@@ -1439,7 +1778,7 @@ type LeaseGrantRequest struct {
 
 func (x *LeaseGrantRequest) Reset() {
 	*x = LeaseGrantRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1451,7 +1790,7 @@ func (x *LeaseGrantRequest) String() string {
 func (*LeaseGrantRequest) ProtoMessage() {}
 
 func (x *LeaseGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1464,7 +1803,7 @@ func (x *LeaseGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrantRequest.ProtoReflect.Descriptor instead.
 func (*LeaseGrantRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LeaseGrantRequest) GetTtl() *durationpb.Duration {
@@ -1494,7 +1833,7 @@ type LeaseGrantResponse struct {
 
 func (x *LeaseGrantResponse) Reset() {
 	*x = LeaseGrantResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1845,7 @@ func (x *LeaseGrantResponse) String() string {
 func (*LeaseGrantResponse) ProtoMessage() {}
 
 func (x *LeaseGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1858,7 @@ func (x *LeaseGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrantResponse.ProtoReflect.Descriptor instead.
 func (*LeaseGrantResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LeaseGrantResponse) GetId() int64 {
@@ -1547,7 +1886,7 @@ type LeaseRevokeRequest struct {
 
 func (x *LeaseRevokeRequest) Reset() {
 	*x = LeaseRevokeRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1898,7 @@ func (x *LeaseRevokeRequest) String() string {
 func (*LeaseRevokeRequest) ProtoMessage() {}
 
 func (x *LeaseRevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1911,7 @@ func (x *LeaseRevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRevokeRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRevokeRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{19}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LeaseRevokeRequest) GetId() int64 {
@@ -1593,7 +1932,7 @@ type LeaseRevokeResponse struct {
 
 func (x *LeaseRevokeResponse) Reset() {
 	*x = LeaseRevokeResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1605,7 +1944,7 @@ func (x *LeaseRevokeResponse) String() string {
 func (*LeaseRevokeResponse) ProtoMessage() {}
 
 func (x *LeaseRevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,7 +1957,7 @@ func (x *LeaseRevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRevokeResponse.ProtoReflect.Descriptor instead.
 func (*LeaseRevokeResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{20}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LeaseRevokeResponse) GetRevision() int64 {
@@ -1639,7 +1978,7 @@ type LeaseKeepAliveRequest struct {
 
 func (x *LeaseKeepAliveRequest) Reset() {
 	*x = LeaseKeepAliveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1990,7 @@ func (x *LeaseKeepAliveRequest) String() string {
 func (*LeaseKeepAliveRequest) ProtoMessage() {}
 
 func (x *LeaseKeepAliveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +2003,7 @@ func (x *LeaseKeepAliveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseKeepAliveRequest.ProtoReflect.Descriptor instead.
 func (*LeaseKeepAliveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{21}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LeaseKeepAliveRequest) GetId() int64 {
@@ -1687,7 +2026,7 @@ type LeaseKeepAliveResponse struct {
 
 func (x *LeaseKeepAliveResponse) Reset() {
 	*x = LeaseKeepAliveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +2038,7 @@ func (x *LeaseKeepAliveResponse) String() string {
 func (*LeaseKeepAliveResponse) ProtoMessage() {}
 
 func (x *LeaseKeepAliveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +2051,7 @@ func (x *LeaseKeepAliveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseKeepAliveResponse.ProtoReflect.Descriptor instead.
 func (*LeaseKeepAliveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{22}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeaseKeepAliveResponse) GetId() int64 {
@@ -1738,7 +2077,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +2089,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +2102,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{23}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{28}
 }
 
 // StatusResponse is how a member sees the store.
@@ -1797,7 +2136,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1809,7 +2148,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1822,7 +2161,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{24}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StatusResponse) GetMemberId() string {
@@ -1917,7 +2256,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2268,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2281,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{25}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Member) GetId() string {
@@ -1975,7 +2314,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2326,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2339,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{26}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{31}
 }
 
 // SnapshotResponse is a piece of the copy.
@@ -2018,7 +2357,7 @@ type SnapshotResponse struct {
 
 func (x *SnapshotResponse) Reset() {
 	*x = SnapshotResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2369,7 @@ func (x *SnapshotResponse) String() string {
 func (*SnapshotResponse) ProtoMessage() {}
 
 func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2382,7 @@ func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{27}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SnapshotResponse) GetData() []byte {
@@ -2080,7 +2419,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2431,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2444,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{28}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RestoreRequest) GetData() []byte {
@@ -2133,7 +2472,7 @@ type RestoreResponse struct {
 
 func (x *RestoreResponse) Reset() {
 	*x = RestoreResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2484,7 @@ func (x *RestoreResponse) String() string {
 func (*RestoreResponse) ProtoMessage() {}
 
 func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2497,7 @@ func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResponse.ProtoReflect.Descriptor instead.
 func (*RestoreResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{29}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RestoreResponse) GetRevision() int64 {
@@ -2179,7 +2518,7 @@ type MemberAddRequest struct {
 
 func (x *MemberAddRequest) Reset() {
 	*x = MemberAddRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2530,7 @@ func (x *MemberAddRequest) String() string {
 func (*MemberAddRequest) ProtoMessage() {}
 
 func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2543,7 @@ func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddRequest.ProtoReflect.Descriptor instead.
 func (*MemberAddRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{30}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MemberAddRequest) GetMember() *Member {
@@ -2225,7 +2564,7 @@ type MemberAddResponse struct {
 
 func (x *MemberAddResponse) Reset() {
 	*x = MemberAddResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2576,7 @@ func (x *MemberAddResponse) String() string {
 func (*MemberAddResponse) ProtoMessage() {}
 
 func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2589,7 @@ func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddResponse.ProtoReflect.Descriptor instead.
 func (*MemberAddResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{31}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MemberAddResponse) GetMembers() []*Member {
@@ -2271,7 +2610,7 @@ type MemberRemoveRequest struct {
 
 func (x *MemberRemoveRequest) Reset() {
 	*x = MemberRemoveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2622,7 @@ func (x *MemberRemoveRequest) String() string {
 func (*MemberRemoveRequest) ProtoMessage() {}
 
 func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2635,7 @@ func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveRequest.ProtoReflect.Descriptor instead.
 func (*MemberRemoveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{32}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MemberRemoveRequest) GetId() string {
@@ -2317,7 +2656,7 @@ type MemberRemoveResponse struct {
 
 func (x *MemberRemoveResponse) Reset() {
 	*x = MemberRemoveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2668,7 @@ func (x *MemberRemoveResponse) String() string {
 func (*MemberRemoveResponse) ProtoMessage() {}
 
 func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2681,7 @@ func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveResponse.ProtoReflect.Descriptor instead.
 func (*MemberRemoveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{33}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MemberRemoveResponse) GetMembers() []*Member {
@@ -2363,7 +2702,7 @@ type MemberPromoteRequest struct {
 
 func (x *MemberPromoteRequest) Reset() {
 	*x = MemberPromoteRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2714,7 @@ func (x *MemberPromoteRequest) String() string {
 func (*MemberPromoteRequest) ProtoMessage() {}
 
 func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2727,7 @@ func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteRequest.ProtoReflect.Descriptor instead.
 func (*MemberPromoteRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{34}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MemberPromoteRequest) GetId() string {
@@ -2409,7 +2748,7 @@ type MemberPromoteResponse struct {
 
 func (x *MemberPromoteResponse) Reset() {
 	*x = MemberPromoteResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +2760,7 @@ func (x *MemberPromoteResponse) String() string {
 func (*MemberPromoteResponse) ProtoMessage() {}
 
 func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +2773,7 @@ func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteResponse.ProtoReflect.Descriptor instead.
 func (*MemberPromoteResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MemberPromoteResponse) GetMembers() []*Member {
@@ -2455,7 +2794,7 @@ type MoveLeaderRequest struct {
 
 func (x *MoveLeaderRequest) Reset() {
 	*x = MoveLeaderRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2806,7 @@ func (x *MoveLeaderRequest) String() string {
 func (*MoveLeaderRequest) ProtoMessage() {}
 
 func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2819,7 @@ func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderRequest.ProtoReflect.Descriptor instead.
 func (*MoveLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MoveLeaderRequest) GetId() string {
@@ -2501,7 +2840,7 @@ type MoveLeaderResponse struct {
 
 func (x *MoveLeaderResponse) Reset() {
 	*x = MoveLeaderResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2852,7 @@ func (x *MoveLeaderResponse) String() string {
 func (*MoveLeaderResponse) ProtoMessage() {}
 
 func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2865,7 @@ func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderResponse.ProtoReflect.Descriptor instead.
 func (*MoveLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MoveLeaderResponse) GetLeaderId() string {
@@ -2612,7 +2951,25 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\bprogress\x18\x05 \x01(\bR\bprogress\"Y\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12,\n" +
-	"\x06events\x18\x02 \x03(\v2\x14.kaji.store.v1.EventR\x06events\"\x93\x01\n" +
+	"\x06events\x18\x02 \x03(\v2\x14.kaji.store.v1.EventR\x06events\"\x86\x01\n" +
+	"\x10WatchManyRequest\x121\n" +
+	"\x05begin\x18\x01 \x01(\v2\x19.kaji.store.v1.WatchBeginH\x00R\x05begin\x124\n" +
+	"\x06cancel\x18\x02 \x01(\v2\x1a.kaji.store.v1.WatchCancelH\x00R\x06cancelB\t\n" +
+	"\arequest\"O\n" +
+	"\n" +
+	"WatchBegin\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x121\n" +
+	"\x05watch\x18\x02 \x01(\v2\x1b.kaji.store.v1.WatchRequestR\x05watch\"\x1d\n" +
+	"\vWatchCancel\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\"\x96\x01\n" +
+	"\x11WatchManyResponse\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\x12:\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1c.kaji.store.v1.WatchResponseH\x00R\bresponse\x12+\n" +
+	"\x03end\x18\x03 \x01(\v2\x17.kaji.store.v1.WatchEndH\x00R\x03endB\x06\n" +
+	"\x04told\"<\n" +
+	"\bWatchEnd\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\x93\x01\n" +
 	"\x05Event\x12,\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x18.kaji.store.v1.EventTypeR\x04type\x12'\n" +
 	"\x02kv\x18\x02 \x01(\v2\x17.kaji.store.v1.KeyValueR\x02kv\x123\n" +
@@ -2690,11 +3047,12 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tEventType\x12\x1a\n" +
 	"\x16EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eEVENT_TYPE_PUT\x10\x01\x12\x15\n" +
-	"\x11EVENT_TYPE_DELETE\x10\x022\xe6\b\n" +
+	"\x11EVENT_TYPE_DELETE\x10\x022\xba\t\n" +
 	"\fStoreService\x12B\n" +
 	"\x05Range\x12\x1b.kaji.store.v1.RangeRequest\x1a\x1c.kaji.store.v1.RangeResponse\x12<\n" +
 	"\x03Txn\x12\x19.kaji.store.v1.TxnRequest\x1a\x1a.kaji.store.v1.TxnResponse\x12D\n" +
-	"\x05Watch\x12\x1b.kaji.store.v1.WatchRequest\x1a\x1c.kaji.store.v1.WatchResponse0\x01\x12H\n" +
+	"\x05Watch\x12\x1b.kaji.store.v1.WatchRequest\x1a\x1c.kaji.store.v1.WatchResponse0\x01\x12R\n" +
+	"\tWatchMany\x12\x1f.kaji.store.v1.WatchManyRequest\x1a .kaji.store.v1.WatchManyResponse(\x010\x01\x12H\n" +
 	"\aCompact\x12\x1d.kaji.store.v1.CompactRequest\x1a\x1e.kaji.store.v1.CompactResponse\x12Q\n" +
 	"\n" +
 	"LeaseGrant\x12 .kaji.store.v1.LeaseGrantRequest\x1a!.kaji.store.v1.LeaseGrantResponse\x12T\n" +
@@ -2722,7 +3080,7 @@ func file_kaji_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_kaji_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_kaji_store_v1_store_proto_goTypes = []any{
 	(CompareOperator)(0),           // 0: kaji.store.v1.CompareOperator
 	(EventType)(0),                 // 1: kaji.store.v1.EventType
@@ -2740,31 +3098,36 @@ var file_kaji_store_v1_store_proto_goTypes = []any{
 	(*TxnResponse)(nil),            // 13: kaji.store.v1.TxnResponse
 	(*WatchRequest)(nil),           // 14: kaji.store.v1.WatchRequest
 	(*WatchResponse)(nil),          // 15: kaji.store.v1.WatchResponse
-	(*Event)(nil),                  // 16: kaji.store.v1.Event
-	(*CompactRequest)(nil),         // 17: kaji.store.v1.CompactRequest
-	(*CompactResponse)(nil),        // 18: kaji.store.v1.CompactResponse
-	(*LeaseGrantRequest)(nil),      // 19: kaji.store.v1.LeaseGrantRequest
-	(*LeaseGrantResponse)(nil),     // 20: kaji.store.v1.LeaseGrantResponse
-	(*LeaseRevokeRequest)(nil),     // 21: kaji.store.v1.LeaseRevokeRequest
-	(*LeaseRevokeResponse)(nil),    // 22: kaji.store.v1.LeaseRevokeResponse
-	(*LeaseKeepAliveRequest)(nil),  // 23: kaji.store.v1.LeaseKeepAliveRequest
-	(*LeaseKeepAliveResponse)(nil), // 24: kaji.store.v1.LeaseKeepAliveResponse
-	(*StatusRequest)(nil),          // 25: kaji.store.v1.StatusRequest
-	(*StatusResponse)(nil),         // 26: kaji.store.v1.StatusResponse
-	(*Member)(nil),                 // 27: kaji.store.v1.Member
-	(*SnapshotRequest)(nil),        // 28: kaji.store.v1.SnapshotRequest
-	(*SnapshotResponse)(nil),       // 29: kaji.store.v1.SnapshotResponse
-	(*RestoreRequest)(nil),         // 30: kaji.store.v1.RestoreRequest
-	(*RestoreResponse)(nil),        // 31: kaji.store.v1.RestoreResponse
-	(*MemberAddRequest)(nil),       // 32: kaji.store.v1.MemberAddRequest
-	(*MemberAddResponse)(nil),      // 33: kaji.store.v1.MemberAddResponse
-	(*MemberRemoveRequest)(nil),    // 34: kaji.store.v1.MemberRemoveRequest
-	(*MemberRemoveResponse)(nil),   // 35: kaji.store.v1.MemberRemoveResponse
-	(*MemberPromoteRequest)(nil),   // 36: kaji.store.v1.MemberPromoteRequest
-	(*MemberPromoteResponse)(nil),  // 37: kaji.store.v1.MemberPromoteResponse
-	(*MoveLeaderRequest)(nil),      // 38: kaji.store.v1.MoveLeaderRequest
-	(*MoveLeaderResponse)(nil),     // 39: kaji.store.v1.MoveLeaderResponse
-	(*durationpb.Duration)(nil),    // 40: google.protobuf.Duration
+	(*WatchManyRequest)(nil),       // 16: kaji.store.v1.WatchManyRequest
+	(*WatchBegin)(nil),             // 17: kaji.store.v1.WatchBegin
+	(*WatchCancel)(nil),            // 18: kaji.store.v1.WatchCancel
+	(*WatchManyResponse)(nil),      // 19: kaji.store.v1.WatchManyResponse
+	(*WatchEnd)(nil),               // 20: kaji.store.v1.WatchEnd
+	(*Event)(nil),                  // 21: kaji.store.v1.Event
+	(*CompactRequest)(nil),         // 22: kaji.store.v1.CompactRequest
+	(*CompactResponse)(nil),        // 23: kaji.store.v1.CompactResponse
+	(*LeaseGrantRequest)(nil),      // 24: kaji.store.v1.LeaseGrantRequest
+	(*LeaseGrantResponse)(nil),     // 25: kaji.store.v1.LeaseGrantResponse
+	(*LeaseRevokeRequest)(nil),     // 26: kaji.store.v1.LeaseRevokeRequest
+	(*LeaseRevokeResponse)(nil),    // 27: kaji.store.v1.LeaseRevokeResponse
+	(*LeaseKeepAliveRequest)(nil),  // 28: kaji.store.v1.LeaseKeepAliveRequest
+	(*LeaseKeepAliveResponse)(nil), // 29: kaji.store.v1.LeaseKeepAliveResponse
+	(*StatusRequest)(nil),          // 30: kaji.store.v1.StatusRequest
+	(*StatusResponse)(nil),         // 31: kaji.store.v1.StatusResponse
+	(*Member)(nil),                 // 32: kaji.store.v1.Member
+	(*SnapshotRequest)(nil),        // 33: kaji.store.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),       // 34: kaji.store.v1.SnapshotResponse
+	(*RestoreRequest)(nil),         // 35: kaji.store.v1.RestoreRequest
+	(*RestoreResponse)(nil),        // 36: kaji.store.v1.RestoreResponse
+	(*MemberAddRequest)(nil),       // 37: kaji.store.v1.MemberAddRequest
+	(*MemberAddResponse)(nil),      // 38: kaji.store.v1.MemberAddResponse
+	(*MemberRemoveRequest)(nil),    // 39: kaji.store.v1.MemberRemoveRequest
+	(*MemberRemoveResponse)(nil),   // 40: kaji.store.v1.MemberRemoveResponse
+	(*MemberPromoteRequest)(nil),   // 41: kaji.store.v1.MemberPromoteRequest
+	(*MemberPromoteResponse)(nil),  // 42: kaji.store.v1.MemberPromoteResponse
+	(*MoveLeaderRequest)(nil),      // 43: kaji.store.v1.MoveLeaderRequest
+	(*MoveLeaderResponse)(nil),     // 44: kaji.store.v1.MoveLeaderResponse
+	(*durationpb.Duration)(nil),    // 45: google.protobuf.Duration
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	2,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
@@ -2781,51 +3144,58 @@ var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	6,  // 11: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
 	6,  // 12: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
 	9,  // 13: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
-	16, // 14: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
-	1,  // 15: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
-	2,  // 16: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
-	2,  // 17: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	40, // 18: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	40, // 19: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	40, // 20: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	27, // 21: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	27, // 22: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	27, // 23: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	27, // 24: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	27, // 25: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	3,  // 26: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	12, // 27: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	14, // 28: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	17, // 29: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	19, // 30: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	21, // 31: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	23, // 32: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	25, // 33: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	28, // 34: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	30, // 35: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	32, // 36: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	34, // 37: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	36, // 38: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	38, // 39: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	4,  // 40: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	13, // 41: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	15, // 42: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	18, // 43: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	20, // 44: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	22, // 45: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	24, // 46: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	26, // 47: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	29, // 48: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	31, // 49: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	33, // 50: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	35, // 51: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	37, // 52: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	39, // 53: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	40, // [40:54] is the sub-list for method output_type
-	26, // [26:40] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	21, // 14: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
+	17, // 15: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
+	18, // 16: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
+	14, // 17: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
+	15, // 18: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
+	20, // 19: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
+	1,  // 20: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
+	2,  // 21: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
+	2,  // 22: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
+	45, // 23: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	45, // 24: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	45, // 25: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	32, // 26: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	32, // 27: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	32, // 28: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	32, // 29: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	32, // 30: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	3,  // 31: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	12, // 32: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	14, // 33: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	16, // 34: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	22, // 35: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	24, // 36: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	26, // 37: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	28, // 38: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	30, // 39: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	33, // 40: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	35, // 41: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	37, // 42: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	39, // 43: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	41, // 44: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	43, // 45: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	4,  // 46: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	13, // 47: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	15, // 48: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	19, // 49: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	23, // 50: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	25, // 51: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	27, // 52: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	29, // 53: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	31, // 54: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	34, // 55: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	36, // 56: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	38, // 57: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	40, // 58: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	42, // 59: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	44, // 60: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	46, // [46:61] is the sub-list for method output_type
+	31, // [31:46] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
@@ -2850,13 +3220,21 @@ func file_kaji_store_v1_store_proto_init() {
 		(*OpResult_Delete)(nil),
 		(*OpResult_Range)(nil),
 	}
+	file_kaji_store_v1_store_proto_msgTypes[14].OneofWrappers = []any{
+		(*WatchManyRequest_Begin)(nil),
+		(*WatchManyRequest_Cancel)(nil),
+	}
+	file_kaji_store_v1_store_proto_msgTypes[17].OneofWrappers = []any{
+		(*WatchManyResponse_Response)(nil),
+		(*WatchManyResponse_End)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_store_v1_store_proto_rawDesc), len(file_kaji_store_v1_store_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   38,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

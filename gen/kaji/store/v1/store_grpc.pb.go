@@ -25,6 +25,7 @@ const (
 	StoreService_Range_FullMethodName          = "/kaji.store.v1.StoreService/Range"
 	StoreService_Txn_FullMethodName            = "/kaji.store.v1.StoreService/Txn"
 	StoreService_Watch_FullMethodName          = "/kaji.store.v1.StoreService/Watch"
+	StoreService_WatchMany_FullMethodName      = "/kaji.store.v1.StoreService/WatchMany"
 	StoreService_Compact_FullMethodName        = "/kaji.store.v1.StoreService/Compact"
 	StoreService_LeaseGrant_FullMethodName     = "/kaji.store.v1.StoreService/LeaseGrant"
 	StoreService_LeaseRevoke_FullMethodName    = "/kaji.store.v1.StoreService/LeaseRevoke"
@@ -50,6 +51,9 @@ type StoreServiceClient interface {
 	Txn(ctx context.Context, in *TxnRequest, opts ...grpc.CallOption) (*TxnResponse, error)
 	// Watch streams changes in revision order without gaps, from a revision on. A compacted start is OUT_OF_RANGE.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
+	// WatchMany carries any number of watches over one stream, each as Watch would. What several of them are told alike is
+	// sent once. A watch that ends leaves the others alone.
+	WatchMany(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchManyRequest, WatchManyResponse], error)
 	// Compact forgets superseded values before a revision.
 	Compact(ctx context.Context, in *CompactRequest, opts ...grpc.CallOption) (*CompactResponse, error)
 	// LeaseGrant makes a lease; keys written with it go when it expires.
@@ -121,6 +125,19 @@ func (c *storeServiceClient) Watch(ctx context.Context, in *WatchRequest, opts .
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type StoreService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
+func (c *storeServiceClient) WatchMany(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchManyRequest, WatchManyResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[1], StoreService_WatchMany_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchManyRequest, WatchManyResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StoreService_WatchManyClient = grpc.BidiStreamingClient[WatchManyRequest, WatchManyResponse]
+
 func (c *storeServiceClient) Compact(ctx context.Context, in *CompactRequest, opts ...grpc.CallOption) (*CompactResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CompactResponse)
@@ -153,7 +170,7 @@ func (c *storeServiceClient) LeaseRevoke(ctx context.Context, in *LeaseRevokeReq
 
 func (c *storeServiceClient) LeaseKeepAlive(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[LeaseKeepAliveRequest, LeaseKeepAliveResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[1], StoreService_LeaseKeepAlive_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[2], StoreService_LeaseKeepAlive_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +193,7 @@ func (c *storeServiceClient) Status(ctx context.Context, in *StatusRequest, opts
 
 func (c *storeServiceClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[2], StoreService_Snapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[3], StoreService_Snapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +212,7 @@ type StoreService_SnapshotClient = grpc.ServerStreamingClient[SnapshotResponse]
 
 func (c *storeServiceClient) Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[3], StoreService_Restore_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[4], StoreService_Restore_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +275,9 @@ type StoreServiceServer interface {
 	Txn(context.Context, *TxnRequest) (*TxnResponse, error)
 	// Watch streams changes in revision order without gaps, from a revision on. A compacted start is OUT_OF_RANGE.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
+	// WatchMany carries any number of watches over one stream, each as Watch would. What several of them are told alike is
+	// sent once. A watch that ends leaves the others alone.
+	WatchMany(grpc.BidiStreamingServer[WatchManyRequest, WatchManyResponse]) error
 	// Compact forgets superseded values before a revision.
 	Compact(context.Context, *CompactRequest) (*CompactResponse, error)
 	// LeaseGrant makes a lease; keys written with it go when it expires.
@@ -298,6 +318,9 @@ func (UnimplementedStoreServiceServer) Txn(context.Context, *TxnRequest) (*TxnRe
 }
 func (UnimplementedStoreServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
+}
+func (UnimplementedStoreServiceServer) WatchMany(grpc.BidiStreamingServer[WatchManyRequest, WatchManyResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchMany not implemented")
 }
 func (UnimplementedStoreServiceServer) Compact(context.Context, *CompactRequest) (*CompactResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Compact not implemented")
@@ -399,6 +422,13 @@ func _StoreService_Watch_Handler(srv interface{}, stream grpc.ServerStream) erro
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type StoreService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
+func _StoreService_WatchMany_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(StoreServiceServer).WatchMany(&grpc.GenericServerStream[WatchManyRequest, WatchManyResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StoreService_WatchManyServer = grpc.BidiStreamingServer[WatchManyRequest, WatchManyResponse]
 
 func _StoreService_Compact_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CompactRequest)
@@ -622,6 +652,12 @@ var StoreService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "Watch",
 			Handler:       _StoreService_Watch_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchMany",
+			Handler:       _StoreService_WatchMany_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 		{
 			StreamName:    "LeaseKeepAlive",
