@@ -48,7 +48,7 @@ func (m *Member) restore(ctx context.Context, in io.Reader) (int64, error) {
 		return 0, refusef("a change of the members is under way")
 	}
 	defer m.membership.Unlock()
-	if err := m.reads.confirm(ctx); err != nil {
+	if err := m.reads.confirm(ctx, 1); err != nil {
 		return 0, err
 	}
 	// Writes that are acknowledged from here until Raft takes the copy are lost with the rest; the margin

@@ -41,8 +41,9 @@ func (c *ClientConfig) Validate() error {
 // Client is a Store that is reached over gRPC. It prefers the leader, goes on to other members when
 // one is lost, tries reads again, and tries writes again only when they were certainly not carried out.
 type Client struct {
-	cfg   ClientConfig
-	peers connections
+	cfg       ClientConfig
+	peers     connections
+	exchanges *exchanges
 
 	mu sync.Mutex
 	// addresses are the endpoints, and what members said of each other's addresses.
@@ -90,7 +91,7 @@ func newClientOver(peers connections, cfg ClientConfig) *Client {
 	setDefault(&cfg.AttemptTimeout, 5*time.Second)
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		cfg: cfg, peers: peers, cancel: cancel, living: ctx,
+		cfg: cfg, peers: peers, exchanges: newExchanges(peers, ""), cancel: cancel, living: ctx,
 		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0],
 		looked: make(chan struct{}), lost: make(chan struct{}, 1),
 	}
@@ -104,6 +105,7 @@ func (c *Client) Close() {
 	c.cancel()
 	c.done.Wait()
 	c.watches.close()
+	c.exchanges.close()
 	c.peers.close()
 }
 
@@ -189,6 +191,19 @@ func (c *Client) giveUp(address string, cancel context.CancelFunc) (stop func() 
 	return context.AfterFunc(led, cancel)
 }
 
+// deposed tells when an address that led does so no longer.
+func (c *Client) deposed(address string) gone {
+	c.mu.Lock()
+	led, leader := c.led, c.leader
+	c.mu.Unlock()
+	if leader != address {
+		return neverGone
+	}
+	return func() (<-chan struct{}, bool) { return led.Done(), led.Err() != nil }
+}
+
+func neverGone() (<-chan struct{}, bool) { return nil, false }
+
 // learn adds addresses of members and drops those of members that are gone. Called with mu held.
 func (c *Client) learn(members []*storev1.Member) {
 	known := slices.Clone(c.cfg.Endpoints)
@@ -243,6 +258,13 @@ func (c *Client) failed(address string) {
 
 // retry calls until a member has answered, for as long as that is safe and patience lasts.
 func retry[R any](ctx context.Context, c *Client, write bool, call func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+	return retryVia(ctx, c, func(address string, client storev1.StoreServiceClient) (R, error) {
+		return attempt(ctx, c, address, client, write, call)
+	})
+}
+
+// retryVia is retry, by any way to the member at an address.
+func retryVia[R any](ctx context.Context, c *Client, try func(address string, client storev1.StoreServiceClient) (R, error)) (R, error) {
 	var none R
 	begin := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
@@ -253,7 +275,7 @@ func retry[R any](ctx context.Context, c *Client, write bool, call func(context.
 		if err != nil {
 			return none, err
 		}
-		r, err := attempt(ctx, c, address, client, write, call)
+		r, err := try(address, client)
 		if !errors.Is(err, ErrUnavailable) {
 			if errors.Is(err, ErrOutcomeUnknown) {
 				c.failed(address)
@@ -298,8 +320,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // Range implements Store.
 func (c *Client) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
-	return retry(ctx, c, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
-		return s.Range(ctx, req)
+	return retryVia(ctx, c, func(address string, client storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
+		r, err := c.exchanges.get(ctx, address, req, c.cfg.AttemptTimeout, neverGone)
+		if !errors.Is(err, errUnary) {
+			return r, err
+		}
+		return attempt(ctx, c, address, client, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
+			return s.Range(ctx, req)
+		})
 	})
 }
 
@@ -309,8 +337,14 @@ func (c *Client) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.Txn
 	if err := mvcc.ValidateTxn(req); err != nil {
 		return nil, err
 	}
-	return retry(ctx, c, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
-		return s.Txn(ctx, req)
+	return retryVia(ctx, c, func(address string, client storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
+		r, err := c.exchanges.txn(ctx, address, req, c.deposed(address))
+		if !errors.Is(err, errUnary) {
+			return r, err
+		}
+		return attempt(ctx, c, address, client, true, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
+			return s.Txn(ctx, req)
+		})
 	})
 }
 

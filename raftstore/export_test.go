@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/stats"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
@@ -44,8 +45,9 @@ func NewPinned(cfg ClientConfig) *Client {
 	looked := make(chan struct{})
 	close(looked)
 	led, leave := context.WithCancel(context.Background())
+	peers := newPeers(cfg.TLS)
 	return &Client{
-		cfg: cfg, peers: newPeers(cfg.TLS), cancel: leave, living: led, led: led, leave: leave,
+		cfg: cfg, peers: peers, exchanges: newExchanges(peers, ""), cancel: leave, living: led, led: led, leave: leave,
 		addresses: cfg.Endpoints[:1], current: cfg.Endpoints[0], looked: looked, lost: make(chan struct{}, 1),
 	}
 }
@@ -105,7 +107,7 @@ func NewSimulatedClient(connect Connect, endpoints []string) *Client {
 // NewSimulatedPinned makes a client over simulated connections that never leaves its endpoint.
 func NewSimulatedPinned(connect Connect, endpoint string) *Client {
 	c := NewPinned(ClientConfig{Endpoints: []string{endpoint}})
-	c.peers = connect
+	c.peers, c.exchanges = connect, newExchanges(connect, "")
 	return c
 }
 
@@ -131,4 +133,9 @@ func Encode(m any) ([]byte, error) {
 	}
 	defer parts.Free()
 	return parts.Materialize(), nil
+}
+
+// Decode puts a message that has travelled where it is wanted.
+func Decode(b []byte, into any) error {
+	return newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(b)}, into)
 }

@@ -78,10 +78,8 @@ func fromStatus(ctx context.Context, err error, sent, write bool) error {
 	if !ok {
 		return err // Not from gRPC: io.EOF.
 	}
-	for _, d := range s.Details() {
-		if info, ok := d.(*errdetails.ErrorInfo); ok && info.Domain == errorDomain {
-			return &Error{Reason: Reason(info.Reason), Message: s.Message()}
-		}
+	if e := errorIn(s); e != nil {
+		return e
 	}
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded:
@@ -101,4 +99,14 @@ func fromStatus(ctx context.Context, err error, sent, write bool) error {
 		return &Error{Reason: OutcomeUnknown, Message: "the outcome of the write is unknown: " + s.Message()}
 	}
 	return &Error{Reason: Unavailable, Message: s.Message()}
+}
+
+// errorIn gives the Store's error that a status carries, or nil.
+func errorIn(s *status.Status) *Error {
+	for _, d := range s.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.Domain == errorDomain {
+			return &Error{Reason: Reason(info.Reason), Message: s.Message()}
+		}
+	}
+	return nil
 }

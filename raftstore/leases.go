@@ -168,7 +168,7 @@ func (m *Member) LeaseRevoke(ctx context.Context, req *storev1.LeaseRevokeReques
 func (m *Member) LeaseKeepAlive(ctx context.Context, req *storev1.LeaseKeepAliveRequest) (*storev1.LeaseKeepAliveResponse, error) {
 	return route(ctx, m, func() (*storev1.LeaseKeepAliveResponse, error) {
 		ttl := m.leases.renew(req.GetId())
-		if err := m.reads.confirm(ctx); err != nil {
+		if err := m.reads.confirm(ctx, 1); err != nil {
 			return nil, err
 		}
 		if _, there := m.state.LeaseTTL(req.GetId()); !there {

@@ -32,6 +32,8 @@ type Member struct {
 	// stream is where connections of other members come in; a simulated member has none.
 	stream *raftStream
 	peers  connections
+	// exchanges are how writes and reads of single keys are passed on to the leader.
+	exchanges *exchanges
 
 	proposals  *proposals
 	reads      *reads
@@ -45,8 +47,9 @@ type Member struct {
 	// metricsAt is where metrics are served, once they are.
 	metricsAt atomic.Pointer[string]
 
-	closing chan struct{}
-	close   sync.Once
+	// draining is closed when no more calls are taken from exchanges, closing when the member shuts down.
+	draining, closing chan struct{}
+	drained, close    sync.Once
 	// living ends once Raft has shut down.
 	living  context.Context
 	stop    context.CancelFunc
@@ -76,7 +79,8 @@ func openMember(cfg Config, log hclog.Logger) (*Member, error) {
 // openMemberIn starts a replica in some world.
 func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	m := &Member{
-		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(), peers: w.peers, closing: make(chan struct{}),
+		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(), peers: w.peers,
+		exchanges: newExchanges(w.peers, cfg.ID), draining: make(chan struct{}), closing: make(chan struct{}),
 	}
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
@@ -264,11 +268,17 @@ func (m *Member) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1
 	}, nil
 }
 
+// drain ends watches, and has those who hold exchanges go elsewhere.
+func (m *Member) drain() {
+	m.drained.Do(func() { close(m.draining) })
+	m.hub.Close()
+}
+
 // shutDown ends the member: first what waits for it, then Raft, then its log. It may be called again.
 func (m *Member) shutDown() {
 	m.close.Do(func() {
 		close(m.closing)
-		m.hub.Close()
+		m.drain()
 		if err := m.raft.Shutdown().Error(); err != nil {
 			m.log.Warn("Raft did not shut down well", "error", err)
 		}
@@ -277,6 +287,7 @@ func (m *Member) shutDown() {
 		if m.stream != nil {
 			m.stream.Close()
 		}
+		m.exchanges.close()
 		m.peers.close()
 		if err := m.kept.close(); err != nil {
 			m.log.Warn("closing the log", "error", err)

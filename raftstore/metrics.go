@@ -14,6 +14,8 @@ type metrics struct {
 	readRounds     prometheus.Counter
 	reads          prometheus.Counter
 	leaderChanges  prometheus.Counter
+	exchangeCalls  *prometheus.CounterVec
+	exchangeBatch  prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -39,6 +41,13 @@ func newMetrics() *metrics {
 		leaderChanges: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kaji_store_leader_changes_total", Help: "Times this member began to lead.",
 		}),
+		exchangeCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kaji_store_exchange_calls_total", Help: "Calls that came by Exchange, which kaji_grpc_calls_total does not count, by method and outcome: OK, TOO_LARGE, or the reason of the error.",
+		}, []string{"method", "outcome"}),
+		exchangeBatch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "kaji_store_exchange_batch_calls", Help: "Calls in one message of an Exchange.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 12),
+		}),
 	}
 }
 
@@ -55,6 +64,7 @@ func (m *Member) register(r prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.metrics.applySeconds, m.metrics.batchCommands, m.metrics.proposeSeconds,
 		m.metrics.readRounds, m.metrics.reads, m.metrics.leaderChanges,
+		m.metrics.exchangeCalls, m.metrics.exchangeBatch,
 		gauge("kaji_store_revision", "Newest revision applied.", func() float64 { return float64(m.state.Revision()) }),
 		gauge("kaji_store_compact_revision", "Oldest revision that can be read.", func() float64 { return float64(m.state.Stats().Compacted) }),
 		gauge("kaji_store_keys", "Keys in the newest revision.", func() float64 { return float64(m.state.Stats().Keys) }),
@@ -63,7 +73,7 @@ func (m *Member) register(r prometheus.Registerer) error {
 		gauge("kaji_store_quota_bytes", "Bound of the live bytes.", func() float64 { return float64(m.cfg.QuotaBytes) }),
 		gauge("kaji_store_leases", "Leases.", func() float64 { return float64(m.state.Stats().Leases) }),
 		gauge("kaji_store_watchers", "Watches that this member serves.", func() float64 { return float64(m.hub.Watchers()) }),
-		gauge("kaji_store_queued_writes", "Writes waiting for a log entry.", func() float64 { return float64(len(m.proposals.queue)) }),
+		gauge("kaji_store_queued_writes", "Writes waiting for a log entry.", func() float64 { return float64(m.proposals.waiting.Load()) }),
 		gauge("kaji_store_is_leader", "1 when this member leads.", func() float64 {
 			if m.leading() {
 				return 1

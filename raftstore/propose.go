@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -32,17 +33,34 @@ const (
 // leader and tries again; it does not leave the package.
 var errNotLeader = &Error{Reason: Unavailable, Message: "this member does not lead the store"}
 
-// proposal is one command on its way.
+// proposal is commands on their way, which go into the log together.
 type proposal struct {
-	ctx     context.Context
-	command []byte
+	ctx      context.Context
+	commands []command
 	// done gets the outcome once; it never blocks the sender.
 	done chan outcome
 }
 
+// command is a Command that is encoded: as such, or as the transaction that it is.
+type command struct {
+	encoded, txn []byte
+}
+
+// appendTo appends the command to a LogEntry.
+func (c command) appendTo(entry []byte) []byte {
+	entry = protowire.AppendTag(entry, 1, protowire.BytesType)
+	if c.txn == nil {
+		return protowire.AppendBytes(entry, c.encoded)
+	}
+	entry = protowire.AppendVarint(entry, uint64(protowire.SizeTag(1)+protowire.SizeBytes(len(c.txn))))
+	entry = protowire.AppendTag(entry, 1, protowire.BytesType)
+	return protowire.AppendBytes(entry, c.txn)
+}
+
+// outcome is what came of a proposal: a result for each command, or why there are none.
 type outcome struct {
-	result mvcc.Result
-	err    error
+	results []mvcc.Result
+	err     error
 }
 
 // proposals gathers commands into log entries: one entry, and so one write to each disk, for all
@@ -51,6 +69,8 @@ type proposals struct {
 	raft    *raft.Raft
 	metrics *metrics
 	queue   chan *proposal
+	// waiting counts the commands in queue.
+	waiting atomic.Int64
 	flying  chan flight
 	// stopped is closed once nothing will be proposed any more.
 	stopped chan struct{}
@@ -77,28 +97,36 @@ func (p *proposals) propose(ctx context.Context, c *storev1.Command) (mvcc.Resul
 	if err != nil {
 		return mvcc.Result{}, &Error{Reason: mvcc.Invalid, Message: err.Error()}
 	}
-	prop := &proposal{ctx: ctx, command: data, done: make(chan outcome, 1)}
-	select {
-	case p.queue <- prop:
-	default:
-		return mvcc.Result{}, &Error{Reason: TooManyRequests, Message: fmt.Sprintf("%d writes are waiting already", proposalQueue)}
+	results, err := p.proposeAll(ctx, []command{{encoded: data}})
+	if err != nil {
+		return mvcc.Result{}, err
 	}
-	var o outcome
+	return results[0], results[0].Err
+}
+
+// proposeAll commits commands in one log entry and gives what each did. An error is as that of propose, and of all of them.
+func (p *proposals) proposeAll(ctx context.Context, commands []command) ([]mvcc.Result, error) {
+	n := int64(len(commands))
+	if p.waiting.Add(n) > proposalQueue {
+		p.waiting.Add(-n)
+		return nil, &Error{Reason: TooManyRequests, Message: fmt.Sprintf("%d writes are waiting already", proposalQueue)}
+	}
+	prop := &proposal{ctx: ctx, commands: commands, done: make(chan outcome, 1)}
+	// There is room, as no more proposals than commands are waiting.
+	p.queue <- prop
 	select {
-	case o = <-prop.done:
+	case o := <-prop.done:
+		return o.results, o.err
 	case <-ctx.Done():
-		return mvcc.Result{}, ctx.Err()
+		return nil, ctx.Err()
 	case <-p.stopped:
 		select {
-		case o = <-prop.done:
+		case o := <-prop.done:
+			return o.results, o.err
 		default:
-			o.err = errNotLeader // Queued when nobody looked any more.
+			return nil, errNotLeader // Queued when nobody looked any more.
 		}
 	}
-	if o.err == nil {
-		o.err = o.result.Err
-	}
-	return o.result, o.err
 }
 
 // run proposes what is queued until ctx ends, which is when Raft has shut down. Whoever is still queued then is told so.
@@ -138,10 +166,17 @@ func (p *proposals) run(ctx context.Context) {
 // answerEarly is the mistake of mutant.EarlyAnswers: it promises what may never be.
 func (p *proposals) answerEarly(batch []*proposal) {
 	for _, prop := range batch {
-		var c storev1.Command
-		if err := proto.Unmarshal(prop.command, &c); err == nil && c.GetTxn() != nil && len(c.GetTxn().Compares) == 0 {
+		results := make([]mvcc.Result, len(prop.commands))
+		blind := true
+		for i, c := range prop.commands {
+			var entry storev1.LogEntry
+			err := proto.Unmarshal(c.appendTo(nil), &entry)
+			blind = blind && err == nil && entry.Commands[0].GetTxn() != nil && len(entry.Commands[0].GetTxn().Compares) == 0
+			results[i] = mvcc.Result{Txn: &storev1.TxnResponse{Succeeded: true}}
+		}
+		if blind {
 			select {
-			case prop.done <- outcome{result: mvcc.Result{Txn: &storev1.TxnResponse{Succeeded: true}}}:
+			case prop.done <- outcome{results: results}:
 			default:
 			}
 			prop.done = make(chan outcome, 1) // Where the truth goes, unheard.
@@ -152,15 +187,19 @@ func (p *proposals) answerEarly(batch []*proposal) {
 // gather makes a log entry of first and what is queued behind it. The entry is a LogEntry, put
 // together from commands that are encoded already.
 func (p *proposals) gather(first *proposal) (batch []*proposal, entry []byte) {
+	commands := 0
 	for next := first; ; {
+		p.waiting.Add(-int64(len(next.commands)))
 		if err := next.ctx.Err(); err != nil {
 			next.done <- outcome{err: err} // Nobody waits for it any more.
 		} else {
-			entry = protowire.AppendTag(entry, 1, protowire.BytesType)
-			entry = protowire.AppendBytes(entry, next.command)
+			for _, c := range next.commands {
+				entry = c.appendTo(entry)
+			}
+			commands += len(next.commands)
 			batch = append(batch, next)
 		}
-		if len(entry) >= batchBytes || len(batch) >= batchCommands {
+		if len(entry) >= batchBytes || commands >= batchCommands {
 			return batch, entry
 		}
 		select {
@@ -177,14 +216,19 @@ func (p *proposals) land(ctx context.Context, f flight) {
 	p.metrics.proposeSeconds.Observe(time.Since(f.start).Seconds())
 	if err == nil {
 		results, ok := f.future.Response().([]mvcc.Result)
-		if !ok || len(results) != len(f.batch) {
-			err = &Error{Reason: Internal, Message: "the state machine did not understand its own log entry"}
-		} else {
-			for i, prop := range f.batch {
-				prop.done <- outcome{result: results[i]}
+		commands := 0
+		for _, prop := range f.batch {
+			commands += len(prop.commands)
+		}
+		if ok && len(results) == commands {
+			for _, prop := range f.batch {
+				n := len(prop.commands)
+				prop.done <- outcome{results: results[:n:n]}
+				results = results[n:]
 			}
 			return
 		}
+		err = &Error{Reason: Internal, Message: "the state machine did not understand its own log entry"}
 	}
 	for _, prop := range f.batch {
 		prop.done <- outcome{err: err}
@@ -209,6 +253,7 @@ func (p *proposals) refuse() {
 	for {
 		select {
 		case prop := <-p.queue:
+			p.waiting.Add(-int64(len(prop.commands)))
 			prop.done <- outcome{err: errNotLeader}
 		default:
 			return

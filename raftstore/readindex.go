@@ -39,9 +39,9 @@ func newReads(m *Member) *reads {
 	return &reads{member: m, wanted: make(chan struct{}, 1)}
 }
 
-// confirm waits until this member has proved that it led after confirm was called.
-func (r *reads) confirm(ctx context.Context) error {
-	r.member.metrics.reads.Inc()
+// confirm waits until this member has proved that it led after confirm was called, for so many reads.
+func (r *reads) confirm(ctx context.Context, n int) error {
+	r.member.metrics.reads.Add(float64(n))
 	r.mu.Lock()
 	if r.waiting == nil {
 		r.waiting = &round{done: make(chan struct{})}

@@ -22,7 +22,12 @@ func newReady(parts ...[]byte) *ready {
 	return r
 }
 
-// codec is gRPC's protobuf codec, which also sends what is ready.
+// raw is a message that is received and not decoded, at least not by gRPC.
+type raw struct {
+	bytes []byte
+}
+
+// codec is gRPC's protobuf codec, which also sends what is ready and receives what stays raw.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() encoding.CodecV2 {
@@ -35,4 +40,13 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return r.parts, nil
 	}
 	return c.CodecV2.Marshal(v)
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*raw); ok {
+		r.bytes = data.Materialize()
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
 }

@@ -22,15 +22,16 @@ const retryPause = 50 * time.Millisecond
 // route carries out a request that only the leader can: by local here, or by remote on the leader. While there is
 // no leader it waits. A request is tried again only when it was certainly not carried out.
 func route[R any](ctx context.Context, m *Member, local func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
-	return routeAs(ctx, m, true, local, remote)
+	return routeVia(ctx, m, local, func(address string) (R, error) { return forward(ctx, m, address, true, remote) })
 }
 
 // routeRead is route for requests that change nothing, which can be tried again at any time.
 func routeRead[R any](ctx context.Context, m *Member, local func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
-	return routeAs(ctx, m, false, local, remote)
+	return routeVia(ctx, m, local, func(address string) (R, error) { return forward(ctx, m, address, false, remote) })
 }
 
-func routeAs[R any](ctx context.Context, m *Member, write bool, local func() (R, error), remote func(context.Context, storev1.StoreServiceClient) (R, error)) (R, error) {
+// routeVia is route, by any way to the leader at an address.
+func routeVia[R any](ctx context.Context, m *Member, local func() (R, error), remote func(address string) (R, error)) (R, error) {
 	var none R
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -48,7 +49,7 @@ func routeAs[R any](ctx context.Context, m *Member, write bool, local func() (R,
 		} else if isForwarded(ctx) {
 			return none, errNotLeader
 		} else if address := m.leaderAddress(); address != "" {
-			r, err := forward(ctx, m, address, write, remote)
+			r, err := remote(address)
 			if !errors.Is(err, ErrUnavailable) {
 				return r, err
 			}
@@ -111,6 +112,14 @@ func forward[R any](ctx context.Context, m *Member, address string, write bool, 
 	return r, fromStatus(ctx, err, sent.Load(), write)
 }
 
+// deposed tells when the leader is not at an address any more.
+func (m *Member) deposed(address string) gone {
+	return func() (<-chan struct{}, bool) {
+		changed := m.leaderChanged.next()
+		return changed, m.leaderAddress() != address
+	}
+}
+
 func isForwarded(ctx context.Context) bool {
 	md, _ := metadata.FromIncomingContext(ctx)
 	return len(md.Get(forwardedKey)) > 0
@@ -127,13 +136,19 @@ func (m *Member) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 		}
 		return m.state.View().Range(req)
 	}
-	return routeRead(ctx, m, func() (*storev1.RangeResponse, error) {
-		if err := m.reads.confirm(ctx); err != nil {
+	return routeVia(ctx, m, func() (*storev1.RangeResponse, error) {
+		if err := m.reads.confirm(ctx, 1); err != nil {
 			return nil, err
 		}
 		return m.state.View().Range(req)
-	}, func(ctx context.Context, c storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
-		return c.Range(ctx, req)
+	}, func(leader string) (*storev1.RangeResponse, error) {
+		r, err := m.exchanges.get(ctx, leader, req, 0, m.deposed(leader))
+		if !errors.Is(err, errUnary) {
+			return r, err
+		}
+		return forward(ctx, m, leader, false, func(ctx context.Context, c storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
+			return c.Range(ctx, req)
+		})
 	})
 }
 
@@ -142,14 +157,20 @@ func (m *Member) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.Txn
 	if err := mvcc.ValidateTxn(req); err != nil {
 		return nil, err
 	}
-	return route(ctx, m, func() (*storev1.TxnResponse, error) {
+	return routeVia(ctx, m, func() (*storev1.TxnResponse, error) {
 		if err := m.checkQuota(req); err != nil {
 			return nil, err
 		}
 		r, err := m.proposals.propose(ctx, &storev1.Command{Command: &storev1.Command_Txn{Txn: req}})
 		return r.Txn, err
-	}, func(ctx context.Context, c storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
-		return c.Txn(ctx, req)
+	}, func(leader string) (*storev1.TxnResponse, error) {
+		r, err := m.exchanges.txn(ctx, leader, req, m.deposed(leader))
+		if !errors.Is(err, errUnary) {
+			return r, err
+		}
+		return forward(ctx, m, leader, true, func(ctx context.Context, c storev1.StoreServiceClient) (*storev1.TxnResponse, error) {
+			return c.Txn(ctx, req)
+		})
 	})
 }
 
@@ -209,17 +230,19 @@ func (m *Member) waitRevision(ctx context.Context, rev int64) error {
 // checkQuota refuses transactions that may put something when the store is full. The size is that
 // of what is applied, so that writes under way may overshoot the quota a little.
 func (m *Member) checkQuota(req *storev1.TxnRequest) error {
-	live := m.state.Stats().LiveBytes
-	if live < m.cfg.QuotaBytes {
+	if !m.full() {
 		return nil
 	}
 	for _, ops := range [][]*storev1.Op{req.Success, req.Failure} {
 		for _, op := range ops {
 			if op.GetPut() != nil {
-				return &Error{Reason: NoSpace, Message: "the store holds " + byteCount(live) + " and its quota is " + byteCount(m.cfg.QuotaBytes) +
+				return &Error{Reason: NoSpace, Message: "the store holds " + byteCount(m.state.Stats().LiveBytes) + " and its quota is " + byteCount(m.cfg.QuotaBytes) +
 					": delete objects, or raise the quota on all members"}
 			}
 		}
 	}
 	return nil
 }
+
+// full tells whether the store holds as much as its quota allows.
+func (m *Member) full() bool { return m.state.Stats().LiveBytes >= m.cfg.QuotaBytes }

@@ -70,7 +70,7 @@ func (m *Member) serve(ctx context.Context) error {
 	if ctx.Err() != nil {
 		m.handOver()
 	}
-	m.hub.Close()
+	m.drain()
 	stopServing()
 	if serveErr := <-served; err == nil {
 		err = serveErr

@@ -128,12 +128,12 @@ func (c *simConn) Invoke(ctx context.Context, method string, args, reply any, _ 
 }
 
 // NewStream implements grpc.ClientConnInterface.
-func (c *simConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+func (c *simConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	to, err := c.reach(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &simStream{conn: c, to: to, ctx: ctx, method: method, requests: make(chan proto.Message, 16), answers: make(chan []byte, 64), ended: make(chan struct{})}
+	s := &simStream{conn: c, to: to, ctx: ctx, desc: desc, method: method, requests: make(chan []byte, 16), answers: make(chan []byte, 64), ended: make(chan struct{})}
 	s.there, s.cancel = c.serving(ctx, to)
 	go s.serve()
 	return s, nil
@@ -141,14 +141,15 @@ func (c *simConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method stri
 
 // simStream is a stream between two processes; both ends are methods of it. What one sends comes in order, or the stream breaks.
 type simStream struct {
-	conn     *simConn
-	to       *simHost
-	ctx      context.Context
-	there    context.Context
-	cancel   context.CancelFunc
-	method   string
-	requests chan proto.Message
-	answers  chan []byte // Encoded.
+	conn   *simConn
+	to     *simHost
+	ctx    context.Context
+	there  context.Context
+	cancel context.CancelFunc
+	desc   *grpc.StreamDesc
+	method string
+	// What travels is encoded.
+	requests, answers chan []byte
 	// err is why it ended, once ended is closed.
 	err   error
 	ended chan struct{}
@@ -173,13 +174,41 @@ func (s *simStream) serve() {
 	}
 }
 
-// SendMsg implements grpc.ClientStream.
+// resend is how long TCP waits before it sends again what was not acknowledged, at first.
+const resend = 200 * time.Millisecond
+
+// SendMsg implements grpc.ClientStream. What does not get there is sent again, until the keepalive gives the connection up; what comes after it
+// waits. What went wrong is told by RecvMsg, as with gRPC.
 func (s *simStream) SendMsg(m any) error {
-	if !s.conn.from.net.travel(s.ctx, s.conn.from, s.to, true) {
-		return nil // As gRPC: what went wrong is told by RecvMsg.
+	encoded, err := raftstore.Encode(m)
+	if err != nil {
+		return status.Error(codes.Internal, err.Error())
 	}
-	passOn(s.there, s.requests, proto.Clone(m.(proto.Message)))
+	begin := time.Now()
+	for wait := resend; !s.conn.from.net.travel(s.ctx, s.conn.from, s.to, true); wait *= 2 {
+		if time.Since(begin) > keepalive || s.there.Err() != nil {
+			return s.unsent()
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-s.there.Done():
+			timer.Stop()
+		}
+	}
+	if !passOn(s.there, s.requests, encoded) {
+		return s.unsent()
+	}
 	return nil
+}
+
+// unsent ends a stream that takes no more. Only those who may send again are told at once.
+func (s *simStream) unsent() error {
+	s.cancel()
+	if !s.desc.ClientStreams {
+		return nil
+	}
+	return io.EOF
 }
 
 // RecvMsg implements grpc.ClientStream.
@@ -189,12 +218,12 @@ func (s *simStream) RecvMsg(m any) error {
 		select {
 		case got := <-s.answers:
 			timer.Stop()
-			return proto.Unmarshal(got, m.(proto.Message))
+			return raftstore.Decode(got, m)
 		case <-s.ended:
 			timer.Stop()
 			select {
 			case got := <-s.answers:
-				return proto.Unmarshal(got, m.(proto.Message))
+				return raftstore.Decode(got, m)
 			default:
 			}
 			if s.to.alive.Err() != nil {
@@ -251,8 +280,7 @@ func (s serverEnd) SendMsg(m any) error {
 func (s serverEnd) RecvMsg(m any) error {
 	select {
 	case got := <-s.requests:
-		proto.Merge(m.(proto.Message), got)
-		return nil
+		return raftstore.Decode(got, m)
 	case <-s.there.Done():
 		return status.FromContextError(s.there.Err()).Err()
 	}

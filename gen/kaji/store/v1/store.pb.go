@@ -1133,6 +1133,407 @@ func (x *TxnResponse) GetResults() []*OpResult {
 	return nil
 }
 
+// ExchangeRequest is calls that begin now. A message is at most 32 MiB.
+type ExchangeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Calls. Their ids grow from call to call and from message to message.
+	Calls         []*ExchangeCall `protobuf:"bytes,1,rep,name=calls,proto3" json:"calls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeRequest) Reset() {
+	*x = ExchangeRequest{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeRequest) ProtoMessage() {}
+
+func (x *ExchangeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeRequest.ProtoReflect.Descriptor instead.
+func (*ExchangeRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ExchangeRequest) GetCalls() []*ExchangeCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+// ExchangeCall is one call.
+type ExchangeCall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the call, from 1, unique in its stream.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What is asked for.
+	//
+	// Types that are valid to be assigned to Request:
+	//
+	//	*ExchangeCall_Txn
+	//	*ExchangeCall_Range
+	Request isExchangeCall_Request `protobuf_oneof:"request"`
+	// Milliseconds until the caller gives up; 0 means 60 s. A call that has come that far is carried out nevertheless.
+	TimeoutMs     uint32 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeCall) Reset() {
+	*x = ExchangeCall{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeCall) ProtoMessage() {}
+
+func (x *ExchangeCall) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeCall.ProtoReflect.Descriptor instead.
+func (*ExchangeCall) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ExchangeCall) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ExchangeCall) GetRequest() isExchangeCall_Request {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ExchangeCall) GetTxn() *TxnRequest {
+	if x != nil {
+		if x, ok := x.Request.(*ExchangeCall_Txn); ok {
+			return x.Txn
+		}
+	}
+	return nil
+}
+
+func (x *ExchangeCall) GetRange() *RangeRequest {
+	if x != nil {
+		if x, ok := x.Request.(*ExchangeCall_Range); ok {
+			return x.Range
+		}
+	}
+	return nil
+}
+
+func (x *ExchangeCall) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+type isExchangeCall_Request interface {
+	isExchangeCall_Request()
+}
+
+type ExchangeCall_Txn struct {
+	// As Txn.
+	Txn *TxnRequest `protobuf:"bytes,2,opt,name=txn,proto3,oneof"`
+}
+
+type ExchangeCall_Range struct {
+	// As Range.
+	Range *RangeRequest `protobuf:"bytes,3,opt,name=range,proto3,oneof"`
+}
+
+func (*ExchangeCall_Txn) isExchangeCall_Request() {}
+
+func (*ExchangeCall_Range) isExchangeCall_Request() {}
+
+// ExchangeResponse is calls that have ended.
+type ExchangeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answers, in any order.
+	Answers []*ExchangeAnswer `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
+	// Set in the last message of a stream that the member ends, to the id of the last call it took, plus 1: calls from this id on
+	// were not carried out and never will be.
+	RefusedFrom   uint64 `protobuf:"varint,2,opt,name=refused_from,json=refusedFrom,proto3" json:"refused_from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeResponse) Reset() {
+	*x = ExchangeResponse{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeResponse) ProtoMessage() {}
+
+func (x *ExchangeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeResponse.ProtoReflect.Descriptor instead.
+func (*ExchangeResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ExchangeResponse) GetAnswers() []*ExchangeAnswer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+func (x *ExchangeResponse) GetRefusedFrom() uint64 {
+	if x != nil {
+		return x.RefusedFrom
+	}
+	return 0
+}
+
+// ExchangeAnswer ends one call.
+type ExchangeAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the call.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What came of it.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*ExchangeAnswer_Txn
+	//	*ExchangeAnswer_Range
+	//	*ExchangeAnswer_Failure
+	//	*ExchangeAnswer_TooLarge
+	Result        isExchangeAnswer_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeAnswer) Reset() {
+	*x = ExchangeAnswer{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeAnswer) ProtoMessage() {}
+
+func (x *ExchangeAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeAnswer.ProtoReflect.Descriptor instead.
+func (*ExchangeAnswer) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExchangeAnswer) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ExchangeAnswer) GetResult() isExchangeAnswer_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *ExchangeAnswer) GetTxn() *TxnResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ExchangeAnswer_Txn); ok {
+			return x.Txn
+		}
+	}
+	return nil
+}
+
+func (x *ExchangeAnswer) GetRange() *RangeResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ExchangeAnswer_Range); ok {
+			return x.Range
+		}
+	}
+	return nil
+}
+
+func (x *ExchangeAnswer) GetFailure() *ExchangeFailure {
+	if x != nil {
+		if x, ok := x.Result.(*ExchangeAnswer_Failure); ok {
+			return x.Failure
+		}
+	}
+	return nil
+}
+
+func (x *ExchangeAnswer) GetTooLarge() bool {
+	if x != nil {
+		if x, ok := x.Result.(*ExchangeAnswer_TooLarge); ok {
+			return x.TooLarge
+		}
+	}
+	return false
+}
+
+type isExchangeAnswer_Result interface {
+	isExchangeAnswer_Result()
+}
+
+type ExchangeAnswer_Txn struct {
+	// Of a transaction.
+	Txn *TxnResponse `protobuf:"bytes,2,opt,name=txn,proto3,oneof"`
+}
+
+type ExchangeAnswer_Range struct {
+	// Of a range.
+	Range *RangeResponse `protobuf:"bytes,3,opt,name=range,proto3,oneof"`
+}
+
+type ExchangeAnswer_Failure struct {
+	// It was refused, or failed.
+	Failure *ExchangeFailure `protobuf:"bytes,4,opt,name=failure,proto3,oneof"`
+}
+
+type ExchangeAnswer_TooLarge struct {
+	// The answer to a range is too large to go before those of others (64 KiB): ask for it by Range.
+	TooLarge bool `protobuf:"varint,5,opt,name=too_large,json=tooLarge,proto3,oneof"`
+}
+
+func (*ExchangeAnswer_Txn) isExchangeAnswer_Result() {}
+
+func (*ExchangeAnswer_Range) isExchangeAnswer_Result() {}
+
+func (*ExchangeAnswer_Failure) isExchangeAnswer_Result() {}
+
+func (*ExchangeAnswer_TooLarge) isExchangeAnswer_Result() {}
+
+// ExchangeFailure is why a call failed: the status that the call would have ended with by itself.
+type ExchangeFailure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code of gRPC.
+	Code int32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Reason of its ErrorInfo in the domain store.kaji.dev; empty when it has none.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Message for humans.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeFailure) Reset() {
+	*x = ExchangeFailure{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeFailure) ProtoMessage() {}
+
+func (x *ExchangeFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeFailure.ProtoReflect.Descriptor instead.
+func (*ExchangeFailure) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ExchangeFailure) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *ExchangeFailure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ExchangeFailure) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // WatchRequest names the keys to follow: [key, range_end).
 type WatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1152,7 +1553,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1565,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1578,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchRequest) GetKey() []byte {
@@ -1228,7 +1629,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1641,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1654,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchResponse) GetRevision() int64 {
@@ -1286,7 +1687,7 @@ type WatchManyRequest struct {
 
 func (x *WatchManyRequest) Reset() {
 	*x = WatchManyRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1699,7 @@ func (x *WatchManyRequest) String() string {
 func (*WatchManyRequest) ProtoMessage() {}
 
 func (x *WatchManyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1712,7 @@ func (x *WatchManyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchManyRequest.ProtoReflect.Descriptor instead.
 func (*WatchManyRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchManyRequest) GetRequest() isWatchManyRequest_Request {
@@ -1370,7 +1771,7 @@ type WatchBegin struct {
 
 func (x *WatchBegin) Reset() {
 	*x = WatchBegin{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1783,7 @@ func (x *WatchBegin) String() string {
 func (*WatchBegin) ProtoMessage() {}
 
 func (x *WatchBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1796,7 @@ func (x *WatchBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBegin.ProtoReflect.Descriptor instead.
 func (*WatchBegin) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchBegin) GetId() int64 {
@@ -1423,7 +1824,7 @@ type WatchCancel struct {
 
 func (x *WatchCancel) Reset() {
 	*x = WatchCancel{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1836,7 @@ func (x *WatchCancel) String() string {
 func (*WatchCancel) ProtoMessage() {}
 
 func (x *WatchCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1849,7 @@ func (x *WatchCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCancel.ProtoReflect.Descriptor instead.
 func (*WatchCancel) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchCancel) GetId() int64 {
@@ -1476,7 +1877,7 @@ type WatchManyResponse struct {
 
 func (x *WatchManyResponse) Reset() {
 	*x = WatchManyResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1889,7 @@ func (x *WatchManyResponse) String() string {
 func (*WatchManyResponse) ProtoMessage() {}
 
 func (x *WatchManyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1902,7 @@ func (x *WatchManyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchManyResponse.ProtoReflect.Descriptor instead.
 func (*WatchManyResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchManyResponse) GetIds() []int64 {
@@ -1567,7 +1968,7 @@ type WatchEnd struct {
 
 func (x *WatchEnd) Reset() {
 	*x = WatchEnd{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1980,7 @@ func (x *WatchEnd) String() string {
 func (*WatchEnd) ProtoMessage() {}
 
 func (x *WatchEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1592,7 +1993,7 @@ func (x *WatchEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEnd.ProtoReflect.Descriptor instead.
 func (*WatchEnd) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchEnd) GetReason() string {
@@ -1624,7 +2025,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +2037,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +2050,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{19}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Event) GetType() EventType {
@@ -1684,7 +2085,7 @@ type CompactRequest struct {
 
 func (x *CompactRequest) Reset() {
 	*x = CompactRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1696,7 +2097,7 @@ func (x *CompactRequest) String() string {
 func (*CompactRequest) ProtoMessage() {}
 
 func (x *CompactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1709,7 +2110,7 @@ func (x *CompactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactRequest.ProtoReflect.Descriptor instead.
 func (*CompactRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{20}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CompactRequest) GetRevision() int64 {
@@ -1730,7 +2131,7 @@ type CompactResponse struct {
 
 func (x *CompactResponse) Reset() {
 	*x = CompactResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2143,7 @@ func (x *CompactResponse) String() string {
 func (*CompactResponse) ProtoMessage() {}
 
 func (x *CompactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2156,7 @@ func (x *CompactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactResponse.ProtoReflect.Descriptor instead.
 func (*CompactResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{21}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CompactResponse) GetCompactRevision() int64 {
@@ -1778,7 +2179,7 @@ type LeaseGrantRequest struct {
 
 func (x *LeaseGrantRequest) Reset() {
 	*x = LeaseGrantRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +2191,7 @@ func (x *LeaseGrantRequest) String() string {
 func (*LeaseGrantRequest) ProtoMessage() {}
 
 func (x *LeaseGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +2204,7 @@ func (x *LeaseGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrantRequest.ProtoReflect.Descriptor instead.
 func (*LeaseGrantRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{22}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeaseGrantRequest) GetTtl() *durationpb.Duration {
@@ -1833,7 +2234,7 @@ type LeaseGrantResponse struct {
 
 func (x *LeaseGrantResponse) Reset() {
 	*x = LeaseGrantResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +2246,7 @@ func (x *LeaseGrantResponse) String() string {
 func (*LeaseGrantResponse) ProtoMessage() {}
 
 func (x *LeaseGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +2259,7 @@ func (x *LeaseGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrantResponse.ProtoReflect.Descriptor instead.
 func (*LeaseGrantResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{23}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LeaseGrantResponse) GetId() int64 {
@@ -1886,7 +2287,7 @@ type LeaseRevokeRequest struct {
 
 func (x *LeaseRevokeRequest) Reset() {
 	*x = LeaseRevokeRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +2299,7 @@ func (x *LeaseRevokeRequest) String() string {
 func (*LeaseRevokeRequest) ProtoMessage() {}
 
 func (x *LeaseRevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2312,7 @@ func (x *LeaseRevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRevokeRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRevokeRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{24}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeaseRevokeRequest) GetId() int64 {
@@ -1932,7 +2333,7 @@ type LeaseRevokeResponse struct {
 
 func (x *LeaseRevokeResponse) Reset() {
 	*x = LeaseRevokeResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +2345,7 @@ func (x *LeaseRevokeResponse) String() string {
 func (*LeaseRevokeResponse) ProtoMessage() {}
 
 func (x *LeaseRevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2358,7 @@ func (x *LeaseRevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRevokeResponse.ProtoReflect.Descriptor instead.
 func (*LeaseRevokeResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{25}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LeaseRevokeResponse) GetRevision() int64 {
@@ -1978,7 +2379,7 @@ type LeaseKeepAliveRequest struct {
 
 func (x *LeaseKeepAliveRequest) Reset() {
 	*x = LeaseKeepAliveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2391,7 @@ func (x *LeaseKeepAliveRequest) String() string {
 func (*LeaseKeepAliveRequest) ProtoMessage() {}
 
 func (x *LeaseKeepAliveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2404,7 @@ func (x *LeaseKeepAliveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseKeepAliveRequest.ProtoReflect.Descriptor instead.
 func (*LeaseKeepAliveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{26}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeaseKeepAliveRequest) GetId() int64 {
@@ -2026,7 +2427,7 @@ type LeaseKeepAliveResponse struct {
 
 func (x *LeaseKeepAliveResponse) Reset() {
 	*x = LeaseKeepAliveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2439,7 @@ func (x *LeaseKeepAliveResponse) String() string {
 func (*LeaseKeepAliveResponse) ProtoMessage() {}
 
 func (x *LeaseKeepAliveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2452,7 @@ func (x *LeaseKeepAliveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseKeepAliveResponse.ProtoReflect.Descriptor instead.
 func (*LeaseKeepAliveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{27}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeaseKeepAliveResponse) GetId() int64 {
@@ -2077,7 +2478,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2490,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2503,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{28}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{33}
 }
 
 // StatusResponse is how a member sees the store.
@@ -2136,7 +2537,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2148,7 +2549,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2161,7 +2562,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{29}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *StatusResponse) GetMemberId() string {
@@ -2256,7 +2657,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2669,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2682,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{30}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Member) GetId() string {
@@ -2314,7 +2715,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2326,7 +2727,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +2740,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{31}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
 }
 
 // SnapshotResponse is a piece of the copy.
@@ -2357,7 +2758,7 @@ type SnapshotResponse struct {
 
 func (x *SnapshotResponse) Reset() {
 	*x = SnapshotResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2770,7 @@ func (x *SnapshotResponse) String() string {
 func (*SnapshotResponse) ProtoMessage() {}
 
 func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2783,7 @@ func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{32}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SnapshotResponse) GetData() []byte {
@@ -2419,7 +2820,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2431,7 +2832,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2444,7 +2845,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{33}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RestoreRequest) GetData() []byte {
@@ -2472,7 +2873,7 @@ type RestoreResponse struct {
 
 func (x *RestoreResponse) Reset() {
 	*x = RestoreResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2484,7 +2885,7 @@ func (x *RestoreResponse) String() string {
 func (*RestoreResponse) ProtoMessage() {}
 
 func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2497,7 +2898,7 @@ func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResponse.ProtoReflect.Descriptor instead.
 func (*RestoreResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{34}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RestoreResponse) GetRevision() int64 {
@@ -2518,7 +2919,7 @@ type MemberAddRequest struct {
 
 func (x *MemberAddRequest) Reset() {
 	*x = MemberAddRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +2931,7 @@ func (x *MemberAddRequest) String() string {
 func (*MemberAddRequest) ProtoMessage() {}
 
 func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +2944,7 @@ func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddRequest.ProtoReflect.Descriptor instead.
 func (*MemberAddRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MemberAddRequest) GetMember() *Member {
@@ -2564,7 +2965,7 @@ type MemberAddResponse struct {
 
 func (x *MemberAddResponse) Reset() {
 	*x = MemberAddResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2977,7 @@ func (x *MemberAddResponse) String() string {
 func (*MemberAddResponse) ProtoMessage() {}
 
 func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2990,7 @@ func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddResponse.ProtoReflect.Descriptor instead.
 func (*MemberAddResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MemberAddResponse) GetMembers() []*Member {
@@ -2610,7 +3011,7 @@ type MemberRemoveRequest struct {
 
 func (x *MemberRemoveRequest) Reset() {
 	*x = MemberRemoveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +3023,7 @@ func (x *MemberRemoveRequest) String() string {
 func (*MemberRemoveRequest) ProtoMessage() {}
 
 func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +3036,7 @@ func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveRequest.ProtoReflect.Descriptor instead.
 func (*MemberRemoveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MemberRemoveRequest) GetId() string {
@@ -2656,7 +3057,7 @@ type MemberRemoveResponse struct {
 
 func (x *MemberRemoveResponse) Reset() {
 	*x = MemberRemoveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +3069,7 @@ func (x *MemberRemoveResponse) String() string {
 func (*MemberRemoveResponse) ProtoMessage() {}
 
 func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +3082,7 @@ func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveResponse.ProtoReflect.Descriptor instead.
 func (*MemberRemoveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MemberRemoveResponse) GetMembers() []*Member {
@@ -2702,7 +3103,7 @@ type MemberPromoteRequest struct {
 
 func (x *MemberPromoteRequest) Reset() {
 	*x = MemberPromoteRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +3115,7 @@ func (x *MemberPromoteRequest) String() string {
 func (*MemberPromoteRequest) ProtoMessage() {}
 
 func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +3128,7 @@ func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteRequest.ProtoReflect.Descriptor instead.
 func (*MemberPromoteRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MemberPromoteRequest) GetId() string {
@@ -2748,7 +3149,7 @@ type MemberPromoteResponse struct {
 
 func (x *MemberPromoteResponse) Reset() {
 	*x = MemberPromoteResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +3161,7 @@ func (x *MemberPromoteResponse) String() string {
 func (*MemberPromoteResponse) ProtoMessage() {}
 
 func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +3174,7 @@ func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteResponse.ProtoReflect.Descriptor instead.
 func (*MemberPromoteResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MemberPromoteResponse) GetMembers() []*Member {
@@ -2794,7 +3195,7 @@ type MoveLeaderRequest struct {
 
 func (x *MoveLeaderRequest) Reset() {
 	*x = MoveLeaderRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +3207,7 @@ func (x *MoveLeaderRequest) String() string {
 func (*MoveLeaderRequest) ProtoMessage() {}
 
 func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +3220,7 @@ func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderRequest.ProtoReflect.Descriptor instead.
 func (*MoveLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MoveLeaderRequest) GetId() string {
@@ -2840,7 +3241,7 @@ type MoveLeaderResponse struct {
 
 func (x *MoveLeaderResponse) Reset() {
 	*x = MoveLeaderResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +3253,7 @@ func (x *MoveLeaderResponse) String() string {
 func (*MoveLeaderResponse) ProtoMessage() {}
 
 func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +3266,7 @@ func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderResponse.ProtoReflect.Descriptor instead.
 func (*MoveLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MoveLeaderResponse) GetLeaderId() string {
@@ -2942,7 +3343,30 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\vTxnResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x1c\n" +
 	"\tsucceeded\x18\x02 \x01(\bR\tsucceeded\x121\n" +
-	"\aresults\x18\x03 \x03(\v2\x17.kaji.store.v1.OpResultR\aresults\"\x9c\x01\n" +
+	"\aresults\x18\x03 \x03(\v2\x17.kaji.store.v1.OpResultR\aresults\"D\n" +
+	"\x0fExchangeRequest\x121\n" +
+	"\x05calls\x18\x01 \x03(\v2\x1b.kaji.store.v1.ExchangeCallR\x05calls\"\xac\x01\n" +
+	"\fExchangeCall\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
+	"\x03txn\x18\x02 \x01(\v2\x19.kaji.store.v1.TxnRequestH\x00R\x03txn\x123\n" +
+	"\x05range\x18\x03 \x01(\v2\x1b.kaji.store.v1.RangeRequestH\x00R\x05range\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\rR\ttimeoutMsB\t\n" +
+	"\arequest\"n\n" +
+	"\x10ExchangeResponse\x127\n" +
+	"\aanswers\x18\x01 \x03(\v2\x1d.kaji.store.v1.ExchangeAnswerR\aanswers\x12!\n" +
+	"\frefused_from\x18\x02 \x01(\x04R\vrefusedFrom\"\xeb\x01\n" +
+	"\x0eExchangeAnswer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
+	"\x03txn\x18\x02 \x01(\v2\x1a.kaji.store.v1.TxnResponseH\x00R\x03txn\x124\n" +
+	"\x05range\x18\x03 \x01(\v2\x1c.kaji.store.v1.RangeResponseH\x00R\x05range\x12:\n" +
+	"\afailure\x18\x04 \x01(\v2\x1e.kaji.store.v1.ExchangeFailureH\x00R\afailure\x12\x1d\n" +
+	"\ttoo_large\x18\x05 \x01(\bH\x00R\btooLargeB\b\n" +
+	"\x06result\"W\n" +
+	"\x0fExchangeFailure\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\x9c\x01\n" +
 	"\fWatchRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1b\n" +
 	"\trange_end\x18\x02 \x01(\fR\brangeEnd\x12%\n" +
@@ -3047,10 +3471,12 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tEventType\x12\x1a\n" +
 	"\x16EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eEVENT_TYPE_PUT\x10\x01\x12\x15\n" +
-	"\x11EVENT_TYPE_DELETE\x10\x022\xba\t\n" +
+	"\x11EVENT_TYPE_DELETE\x10\x022\x8b\n" +
+	"\n" +
 	"\fStoreService\x12B\n" +
 	"\x05Range\x12\x1b.kaji.store.v1.RangeRequest\x1a\x1c.kaji.store.v1.RangeResponse\x12<\n" +
-	"\x03Txn\x12\x19.kaji.store.v1.TxnRequest\x1a\x1a.kaji.store.v1.TxnResponse\x12D\n" +
+	"\x03Txn\x12\x19.kaji.store.v1.TxnRequest\x1a\x1a.kaji.store.v1.TxnResponse\x12O\n" +
+	"\bExchange\x12\x1e.kaji.store.v1.ExchangeRequest\x1a\x1f.kaji.store.v1.ExchangeResponse(\x010\x01\x12D\n" +
 	"\x05Watch\x12\x1b.kaji.store.v1.WatchRequest\x1a\x1c.kaji.store.v1.WatchResponse0\x01\x12R\n" +
 	"\tWatchMany\x12\x1f.kaji.store.v1.WatchManyRequest\x1a .kaji.store.v1.WatchManyResponse(\x010\x01\x12H\n" +
 	"\aCompact\x12\x1d.kaji.store.v1.CompactRequest\x1a\x1e.kaji.store.v1.CompactResponse\x12Q\n" +
@@ -3080,7 +3506,7 @@ func file_kaji_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_kaji_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_kaji_store_v1_store_proto_goTypes = []any{
 	(CompareOperator)(0),           // 0: kaji.store.v1.CompareOperator
 	(EventType)(0),                 // 1: kaji.store.v1.EventType
@@ -3096,38 +3522,43 @@ var file_kaji_store_v1_store_proto_goTypes = []any{
 	(*DeleteResult)(nil),           // 11: kaji.store.v1.DeleteResult
 	(*TxnRequest)(nil),             // 12: kaji.store.v1.TxnRequest
 	(*TxnResponse)(nil),            // 13: kaji.store.v1.TxnResponse
-	(*WatchRequest)(nil),           // 14: kaji.store.v1.WatchRequest
-	(*WatchResponse)(nil),          // 15: kaji.store.v1.WatchResponse
-	(*WatchManyRequest)(nil),       // 16: kaji.store.v1.WatchManyRequest
-	(*WatchBegin)(nil),             // 17: kaji.store.v1.WatchBegin
-	(*WatchCancel)(nil),            // 18: kaji.store.v1.WatchCancel
-	(*WatchManyResponse)(nil),      // 19: kaji.store.v1.WatchManyResponse
-	(*WatchEnd)(nil),               // 20: kaji.store.v1.WatchEnd
-	(*Event)(nil),                  // 21: kaji.store.v1.Event
-	(*CompactRequest)(nil),         // 22: kaji.store.v1.CompactRequest
-	(*CompactResponse)(nil),        // 23: kaji.store.v1.CompactResponse
-	(*LeaseGrantRequest)(nil),      // 24: kaji.store.v1.LeaseGrantRequest
-	(*LeaseGrantResponse)(nil),     // 25: kaji.store.v1.LeaseGrantResponse
-	(*LeaseRevokeRequest)(nil),     // 26: kaji.store.v1.LeaseRevokeRequest
-	(*LeaseRevokeResponse)(nil),    // 27: kaji.store.v1.LeaseRevokeResponse
-	(*LeaseKeepAliveRequest)(nil),  // 28: kaji.store.v1.LeaseKeepAliveRequest
-	(*LeaseKeepAliveResponse)(nil), // 29: kaji.store.v1.LeaseKeepAliveResponse
-	(*StatusRequest)(nil),          // 30: kaji.store.v1.StatusRequest
-	(*StatusResponse)(nil),         // 31: kaji.store.v1.StatusResponse
-	(*Member)(nil),                 // 32: kaji.store.v1.Member
-	(*SnapshotRequest)(nil),        // 33: kaji.store.v1.SnapshotRequest
-	(*SnapshotResponse)(nil),       // 34: kaji.store.v1.SnapshotResponse
-	(*RestoreRequest)(nil),         // 35: kaji.store.v1.RestoreRequest
-	(*RestoreResponse)(nil),        // 36: kaji.store.v1.RestoreResponse
-	(*MemberAddRequest)(nil),       // 37: kaji.store.v1.MemberAddRequest
-	(*MemberAddResponse)(nil),      // 38: kaji.store.v1.MemberAddResponse
-	(*MemberRemoveRequest)(nil),    // 39: kaji.store.v1.MemberRemoveRequest
-	(*MemberRemoveResponse)(nil),   // 40: kaji.store.v1.MemberRemoveResponse
-	(*MemberPromoteRequest)(nil),   // 41: kaji.store.v1.MemberPromoteRequest
-	(*MemberPromoteResponse)(nil),  // 42: kaji.store.v1.MemberPromoteResponse
-	(*MoveLeaderRequest)(nil),      // 43: kaji.store.v1.MoveLeaderRequest
-	(*MoveLeaderResponse)(nil),     // 44: kaji.store.v1.MoveLeaderResponse
-	(*durationpb.Duration)(nil),    // 45: google.protobuf.Duration
+	(*ExchangeRequest)(nil),        // 14: kaji.store.v1.ExchangeRequest
+	(*ExchangeCall)(nil),           // 15: kaji.store.v1.ExchangeCall
+	(*ExchangeResponse)(nil),       // 16: kaji.store.v1.ExchangeResponse
+	(*ExchangeAnswer)(nil),         // 17: kaji.store.v1.ExchangeAnswer
+	(*ExchangeFailure)(nil),        // 18: kaji.store.v1.ExchangeFailure
+	(*WatchRequest)(nil),           // 19: kaji.store.v1.WatchRequest
+	(*WatchResponse)(nil),          // 20: kaji.store.v1.WatchResponse
+	(*WatchManyRequest)(nil),       // 21: kaji.store.v1.WatchManyRequest
+	(*WatchBegin)(nil),             // 22: kaji.store.v1.WatchBegin
+	(*WatchCancel)(nil),            // 23: kaji.store.v1.WatchCancel
+	(*WatchManyResponse)(nil),      // 24: kaji.store.v1.WatchManyResponse
+	(*WatchEnd)(nil),               // 25: kaji.store.v1.WatchEnd
+	(*Event)(nil),                  // 26: kaji.store.v1.Event
+	(*CompactRequest)(nil),         // 27: kaji.store.v1.CompactRequest
+	(*CompactResponse)(nil),        // 28: kaji.store.v1.CompactResponse
+	(*LeaseGrantRequest)(nil),      // 29: kaji.store.v1.LeaseGrantRequest
+	(*LeaseGrantResponse)(nil),     // 30: kaji.store.v1.LeaseGrantResponse
+	(*LeaseRevokeRequest)(nil),     // 31: kaji.store.v1.LeaseRevokeRequest
+	(*LeaseRevokeResponse)(nil),    // 32: kaji.store.v1.LeaseRevokeResponse
+	(*LeaseKeepAliveRequest)(nil),  // 33: kaji.store.v1.LeaseKeepAliveRequest
+	(*LeaseKeepAliveResponse)(nil), // 34: kaji.store.v1.LeaseKeepAliveResponse
+	(*StatusRequest)(nil),          // 35: kaji.store.v1.StatusRequest
+	(*StatusResponse)(nil),         // 36: kaji.store.v1.StatusResponse
+	(*Member)(nil),                 // 37: kaji.store.v1.Member
+	(*SnapshotRequest)(nil),        // 38: kaji.store.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),       // 39: kaji.store.v1.SnapshotResponse
+	(*RestoreRequest)(nil),         // 40: kaji.store.v1.RestoreRequest
+	(*RestoreResponse)(nil),        // 41: kaji.store.v1.RestoreResponse
+	(*MemberAddRequest)(nil),       // 42: kaji.store.v1.MemberAddRequest
+	(*MemberAddResponse)(nil),      // 43: kaji.store.v1.MemberAddResponse
+	(*MemberRemoveRequest)(nil),    // 44: kaji.store.v1.MemberRemoveRequest
+	(*MemberRemoveResponse)(nil),   // 45: kaji.store.v1.MemberRemoveResponse
+	(*MemberPromoteRequest)(nil),   // 46: kaji.store.v1.MemberPromoteRequest
+	(*MemberPromoteResponse)(nil),  // 47: kaji.store.v1.MemberPromoteResponse
+	(*MoveLeaderRequest)(nil),      // 48: kaji.store.v1.MoveLeaderRequest
+	(*MoveLeaderResponse)(nil),     // 49: kaji.store.v1.MoveLeaderResponse
+	(*durationpb.Duration)(nil),    // 50: google.protobuf.Duration
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	2,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
@@ -3144,58 +3575,67 @@ var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	6,  // 11: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
 	6,  // 12: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
 	9,  // 13: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
-	21, // 14: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
-	17, // 15: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
-	18, // 16: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
-	14, // 17: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
-	15, // 18: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
-	20, // 19: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
-	1,  // 20: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
-	2,  // 21: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
-	2,  // 22: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	45, // 23: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	45, // 24: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	45, // 25: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	32, // 26: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	32, // 27: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	32, // 28: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	32, // 29: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	32, // 30: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	3,  // 31: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	12, // 32: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	14, // 33: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	16, // 34: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
-	22, // 35: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	24, // 36: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	26, // 37: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	28, // 38: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	30, // 39: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	33, // 40: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	35, // 41: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	37, // 42: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	39, // 43: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	41, // 44: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	43, // 45: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	4,  // 46: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	13, // 47: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	15, // 48: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	19, // 49: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
-	23, // 50: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	25, // 51: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	27, // 52: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	29, // 53: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	31, // 54: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	34, // 55: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	36, // 56: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	38, // 57: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	40, // 58: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	42, // 59: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	44, // 60: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	46, // [46:61] is the sub-list for method output_type
-	31, // [31:46] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	15, // 14: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
+	12, // 15: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
+	3,  // 16: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
+	17, // 17: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
+	13, // 18: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
+	4,  // 19: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
+	18, // 20: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
+	26, // 21: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
+	22, // 22: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
+	23, // 23: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
+	19, // 24: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
+	20, // 25: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
+	25, // 26: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
+	1,  // 27: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
+	2,  // 28: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
+	2,  // 29: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
+	50, // 30: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	50, // 31: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	50, // 32: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	37, // 33: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	37, // 34: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	37, // 35: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	37, // 36: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	37, // 37: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	3,  // 38: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	12, // 39: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	14, // 40: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
+	19, // 41: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	21, // 42: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	27, // 43: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	29, // 44: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	31, // 45: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	33, // 46: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	35, // 47: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	38, // 48: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	40, // 49: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	42, // 50: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	44, // 51: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	46, // 52: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	48, // 53: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	4,  // 54: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	13, // 55: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	16, // 56: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
+	20, // 57: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	24, // 58: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	28, // 59: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	30, // 60: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	32, // 61: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	34, // 62: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	36, // 63: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	39, // 64: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	41, // 65: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	43, // 66: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	45, // 67: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	47, // 68: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	49, // 69: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	54, // [54:70] is the sub-list for method output_type
+	38, // [38:54] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
@@ -3220,11 +3660,21 @@ func file_kaji_store_v1_store_proto_init() {
 		(*OpResult_Delete)(nil),
 		(*OpResult_Range)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[14].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[13].OneofWrappers = []any{
+		(*ExchangeCall_Txn)(nil),
+		(*ExchangeCall_Range)(nil),
+	}
+	file_kaji_store_v1_store_proto_msgTypes[15].OneofWrappers = []any{
+		(*ExchangeAnswer_Txn)(nil),
+		(*ExchangeAnswer_Range)(nil),
+		(*ExchangeAnswer_Failure)(nil),
+		(*ExchangeAnswer_TooLarge)(nil),
+	}
+	file_kaji_store_v1_store_proto_msgTypes[19].OneofWrappers = []any{
 		(*WatchManyRequest_Begin)(nil),
 		(*WatchManyRequest_Cancel)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[17].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[22].OneofWrappers = []any{
 		(*WatchManyResponse_Response)(nil),
 		(*WatchManyResponse_End)(nil),
 	}
@@ -3234,7 +3684,7 @@ func file_kaji_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_store_v1_store_proto_rawDesc), len(file_kaji_store_v1_store_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   43,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	StoreService_Range_FullMethodName          = "/kaji.store.v1.StoreService/Range"
 	StoreService_Txn_FullMethodName            = "/kaji.store.v1.StoreService/Txn"
+	StoreService_Exchange_FullMethodName       = "/kaji.store.v1.StoreService/Exchange"
 	StoreService_Watch_FullMethodName          = "/kaji.store.v1.StoreService/Watch"
 	StoreService_WatchMany_FullMethodName      = "/kaji.store.v1.StoreService/WatchMany"
 	StoreService_Compact_FullMethodName        = "/kaji.store.v1.StoreService/Compact"
@@ -49,6 +50,9 @@ type StoreServiceClient interface {
 	Range(ctx context.Context, in *RangeRequest, opts ...grpc.CallOption) (*RangeResponse, error)
 	// Txn compares, then applies one of two lists of writes, atomically, at one new revision.
 	Txn(ctx context.Context, in *TxnRequest, opts ...grpc.CallOption) (*TxnResponse, error)
+	// Exchange carries Range and Txn calls of many callers over one stream, several in a message, and their answers in
+	// whatever order they are ready. When the stream breaks, it is unknown whether unanswered transactions were carried out.
+	Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse], error)
 	// Watch streams changes in revision order without gaps, from a revision on. A compacted start is OUT_OF_RANGE.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 	// WatchMany carries any number of watches over one stream, each as Watch would. What several of them are told alike is
@@ -106,9 +110,22 @@ func (c *storeServiceClient) Txn(ctx context.Context, in *TxnRequest, opts ...gr
 	return out, nil
 }
 
+func (c *storeServiceClient) Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[0], StoreService_Exchange_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExchangeRequest, ExchangeResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StoreService_ExchangeClient = grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse]
+
 func (c *storeServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[0], StoreService_Watch_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[1], StoreService_Watch_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +144,7 @@ type StoreService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
 func (c *storeServiceClient) WatchMany(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchManyRequest, WatchManyResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[1], StoreService_WatchMany_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[2], StoreService_WatchMany_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +187,7 @@ func (c *storeServiceClient) LeaseRevoke(ctx context.Context, in *LeaseRevokeReq
 
 func (c *storeServiceClient) LeaseKeepAlive(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[LeaseKeepAliveRequest, LeaseKeepAliveResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[2], StoreService_LeaseKeepAlive_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[3], StoreService_LeaseKeepAlive_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +210,7 @@ func (c *storeServiceClient) Status(ctx context.Context, in *StatusRequest, opts
 
 func (c *storeServiceClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[3], StoreService_Snapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[4], StoreService_Snapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +229,7 @@ type StoreService_SnapshotClient = grpc.ServerStreamingClient[SnapshotResponse]
 
 func (c *storeServiceClient) Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[4], StoreService_Restore_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[5], StoreService_Restore_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +290,9 @@ type StoreServiceServer interface {
 	Range(context.Context, *RangeRequest) (*RangeResponse, error)
 	// Txn compares, then applies one of two lists of writes, atomically, at one new revision.
 	Txn(context.Context, *TxnRequest) (*TxnResponse, error)
+	// Exchange carries Range and Txn calls of many callers over one stream, several in a message, and their answers in
+	// whatever order they are ready. When the stream breaks, it is unknown whether unanswered transactions were carried out.
+	Exchange(grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]) error
 	// Watch streams changes in revision order without gaps, from a revision on. A compacted start is OUT_OF_RANGE.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	// WatchMany carries any number of watches over one stream, each as Watch would. What several of them are told alike is
@@ -315,6 +335,9 @@ func (UnimplementedStoreServiceServer) Range(context.Context, *RangeRequest) (*R
 }
 func (UnimplementedStoreServiceServer) Txn(context.Context, *TxnRequest) (*TxnResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Txn not implemented")
+}
+func (UnimplementedStoreServiceServer) Exchange(grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]) error {
+	return status.Error(codes.Unimplemented, "method Exchange not implemented")
 }
 func (UnimplementedStoreServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -411,6 +434,13 @@ func _StoreService_Txn_Handler(srv interface{}, ctx context.Context, dec func(in
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _StoreService_Exchange_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(StoreServiceServer).Exchange(&grpc.GenericServerStream[ExchangeRequest, ExchangeResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StoreService_ExchangeServer = grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]
 
 func _StoreService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRequest)
@@ -648,6 +678,12 @@ var StoreService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Exchange",
+			Handler:       _StoreService_Exchange_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
 		{
 			StreamName:    "Watch",
 			Handler:       _StoreService_Watch_Handler,
