@@ -88,12 +88,12 @@ func parseCalls(b []byte) ([]wireCall, error) {
 		}
 		var c wireCall
 		err := fields(inner, func(num protowire.Number, inner []byte, n uint64) error {
-			switch {
-			case num == fieldID:
+			switch num {
+			case fieldID:
 				c.id = n
-			case (num == fieldTxn || num == fieldRange) && inner != nil:
+			case fieldTxn, fieldRange:
 				c.kind, c.request = num, inner
-			case num == fieldTimeout:
+			case fieldTimeout:
 				c.timeout = time.Duration(min(n, math.MaxUint32)) * time.Millisecond
 			}
 			return nil
@@ -113,10 +113,10 @@ func parseAnswers(b []byte, visit func(wireAnswer)) (refusedFrom uint64, err err
 		case num == fieldAnswers && inner != nil:
 			var a wireAnswer
 			err := fields(inner, func(num protowire.Number, inner []byte, n uint64) error {
-				switch {
-				case num == fieldID:
+				switch num {
+				case fieldID:
 					a.id = n
-				case num == fieldTxn, num == fieldRange, num == fieldFailure, num == fieldLarge:
+				case fieldTxn, fieldRange, fieldFailure, fieldLarge:
 					a.kind, a.result = num, inner
 				}
 				return nil
