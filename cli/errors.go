@@ -43,6 +43,9 @@ type advice struct {
 func (a *advice) Error() string { return a.err.Error() }
 func (a *advice) Unwrap() error { return a.err }
 
+// Advise gives an error with what to do next, which is written below it.
+func Advise(err error, next string) error { return &advice{err: err, next: next} }
+
 // usageError is a command line that makes no sense.
 type usageError struct {
 	command *cobra.Command

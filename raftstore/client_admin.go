@@ -45,6 +45,23 @@ func (c *Client) MoveLeader(ctx context.Context, req *storev1.MoveLeaderRequest)
 	})
 }
 
+// StatusOf asks the member at an address, whoever leads. It is not tried again.
+func (c *Client) StatusOf(ctx context.Context, address string) (*storev1.StatusResponse, error) {
+	st, err := c.statusOf(ctx, address)
+	return st, fromStatus(ctx, err, true, false)
+}
+
+// HashOf has the member at an address hash what it holds at a revision, whoever leads. It waits for the member to get there, for as long as
+// ctx lets it.
+func (c *Client) HashOf(ctx context.Context, address string, revision int64) (*storev1.HashResponse, error) {
+	conn, err := c.peers.get(address)
+	if err != nil {
+		return nil, &Error{Reason: Unavailable, Message: err.Error()}
+	}
+	res, err := storev1.NewStoreServiceClient(conn).Hash(ctx, &storev1.HashRequest{Revision: revision})
+	return res, fromStatus(ctx, err, true, false)
+}
+
 // Snapshot writes a copy of the store to out and gives its revision. It is not tried again, as part of
 // it may have been written; after an error what was written is of no use.
 func (c *Client) Snapshot(ctx context.Context, out io.Writer) (int64, error) {

@@ -103,24 +103,8 @@ func (c *Config) Validate() error {
 	if c.ServerTLS == nil || c.ClientTLS == nil {
 		refuse("no TLS settings: every port is mutual TLS")
 	}
-	if len(c.Members) > 0 {
-		if len(c.Members)%2 == 0 {
-			refuse("%d members to begin with: an even number survives no more failures than one less", len(c.Members))
-		}
-		self, seen := false, map[string]bool{}
-		for _, m := range c.Members {
-			self = self || m.ID == c.ID
-			if m.ID == c.ID && c.AdvertiseAddress != "" && c.AdvertiseAddress != m.Address {
-				refuse("member %q is at %q by its own word and at %q by the list of members", m.ID, c.AdvertiseAddress, m.Address)
-			}
-			if m.ID == "" || m.Address == "" || seen[m.ID] {
-				refuse("member %q at %q: needs an address and an id of its own", m.ID, m.Address)
-			}
-			seen[m.ID] = true
-		}
-		if !self {
-			refuse("members to begin with do not include %q itself", c.ID)
-		}
+	if err := c.validateMembers(); err != nil {
+		errs = append(errs, err)
 	}
 	for name, negative := range map[string]bool{
 		"QuotaBytes": c.QuotaBytes < 0, "HistoryAge": c.HistoryAge < 0, "HistoryBytes": c.HistoryBytes < 0,
@@ -135,4 +119,31 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil
+}
+
+// validateMembers says what makes no sense about the members to begin with.
+func (c *Config) validateMembers() error {
+	if len(c.Members) == 0 {
+		return nil
+	}
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(c.Members)%2 == 0 {
+		refuse("%d members to begin with: an even number survives no more failures than one less", len(c.Members))
+	}
+	self, seen := false, map[string]bool{}
+	for _, m := range c.Members {
+		self = self || m.ID == c.ID
+		if m.ID == c.ID && c.AdvertiseAddress != "" && c.AdvertiseAddress != m.Address {
+			refuse("member %q is at %q by its own word and at %q by the list of members", m.ID, c.AdvertiseAddress, m.Address)
+		}
+		if m.ID == "" || m.Address == "" || seen[m.ID] {
+			refuse("member %q at %q: needs an address and an id of its own", m.ID, m.Address)
+		}
+		seen[m.ID] = true
+	}
+	if !self {
+		refuse("members to begin with do not include %q itself", c.ID)
+	}
+	return errors.Join(errs...)
 }

@@ -16,6 +16,11 @@ const (
 	// logDir is where log and vote are in a data directory; oldLogDir where versions before kept them, in another format.
 	logDir    = "log"
 	oldLogDir = "wal"
+	// lockFile is held by the process that has the directory open.
+	lockFile = "lock"
+	// snapshotDir and, in a folder for each snapshot, snapshotState are Raft's names.
+	snapshotDir   = "snapshots"
+	snapshotState = "state.bin"
 )
 
 // disk is a member's data directory: a lock, and in log/ the log and the member's vote. Raft keeps its
@@ -35,7 +40,7 @@ func openDisk(dir string, log hclog.Logger) (d *disk, err error) {
 		return nil, err
 	}
 	d = &disk{}
-	if d.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if d.lock, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, err
 	}
 	// Taken before the log is opened: there can be only one who writes it.

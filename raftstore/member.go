@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/raftstore/mvcc"
@@ -27,8 +28,9 @@ type Member struct {
 	fsm   *fsm
 	hub   *watch.Hub
 
-	raft *raft.Raft
-	kept *storage
+	raft   *raft.Raft
+	kept   *storage
+	keeper *keeper
 	// stream is where connections of other members come in; a simulated member has none.
 	stream *raftStream
 	peers  connections
@@ -43,6 +45,8 @@ type Member struct {
 	applied, leaderChanged broadcast
 	// membership is held by the change of members that is under way.
 	membership sync.Mutex
+	// hashing has room for the one who hashes.
+	hashing chan struct{}
 
 	// metricsAt is where metrics are served, once they are.
 	metricsAt atomic.Pointer[string]
@@ -80,7 +84,7 @@ func openMember(cfg Config, log hclog.Logger) (*Member, error) {
 func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	m := &Member{
 		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(), peers: w.peers,
-		exchanges: newExchanges(w.peers, cfg.ID), draining: make(chan struct{}), closing: make(chan struct{}),
+		exchanges: newExchanges(w.peers, cfg.ID), draining: make(chan struct{}), closing: make(chan struct{}), hashing: make(chan struct{}, 1),
 	}
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
@@ -121,8 +125,11 @@ func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 			err = errors.Join(err, m.kept.close())
 		}
 	}()
-	stable, snapshots := m.kept.stable, m.kept.snapshots
-	logs, err := raft.NewLogCache(raftLogCache, m.kept.logs)
+	if m.keeper, err = newKeeper(m.kept.logs, m.kept.snapshots, m.log); err != nil {
+		return err
+	}
+	stable, snapshots := m.kept.stable, keptSnapshots{m.keeper}
+	logs, err := raft.NewLogCache(raftLogCache, keptLog{m.kept.logs, m.keeper})
 	if err != nil {
 		return err
 	}
@@ -139,10 +146,7 @@ func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 			return err
 		}
 		if !old {
-			var first raft.Configuration
-			for _, p := range m.cfg.Members {
-				first.Servers = append(first.Servers, raft.Server{ID: raft.ServerID(p.ID), Address: raft.ServerAddress(p.Address)})
-			}
+			first := configurationOf(m.cfg.Members)
 			if err := raft.BootstrapCluster(rc, logs, stable, snapshots, transport, first); err != nil {
 				return fmt.Errorf("bootstrapping: %w", err)
 			}
@@ -260,12 +264,19 @@ func (m *Member) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1
 	}
 	_, leader := m.raft.LeaderWithID()
 	st := m.state.Stats()
-	return &storev1.StatusResponse{
+	res := &storev1.StatusResponse{
 		MemberId: m.cfg.ID, LeaderId: string(leader), State: m.raft.State().String(),
 		Term: m.raft.CurrentTerm(), LastIndex: m.raft.LastIndex(), AppliedIndex: m.raft.AppliedIndex(),
 		Revision: st.Revision, CompactRevision: st.Compacted, Keys: st.Keys, Bytes: st.Bytes,
-		Members: m.members(),
-	}, nil
+		LiveBytes: st.LiveBytes, QuotaBytes: m.cfg.QuotaBytes, Members: m.members(),
+	}
+	if s := m.keeper.newest(); s != nil {
+		res.SnapshotIndex = s.index
+		if !s.time.IsZero() {
+			res.SnapshotTime = timestamppb.New(s.time)
+		}
+	}
+	return res, nil
 }
 
 // drain ends watches, and has those who hold exchanges go elsewhere.

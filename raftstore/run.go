@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -66,7 +67,17 @@ func (m *Member) serve(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serving) }()
 
-	err = m.supervise(ctx, server, served)
+	watching, stopWatching := context.WithCancel(ctx)
+	removed := make(chan struct{})
+	var watched sync.WaitGroup
+	watched.Go(func() {
+		if m.awaitRemoval(watching) {
+			close(removed)
+		}
+	})
+	err = m.supervise(ctx, server, served, removed)
+	stopWatching()
+	watched.Wait()
 	if ctx.Err() != nil {
 		m.handOver()
 	}
@@ -79,7 +90,7 @@ func (m *Member) serve(ctx context.Context) error {
 }
 
 // supervise tells health checks whether there is a leader, until ctx ends or the member cannot go on.
-func (m *Member) supervise(ctx context.Context, server *grpcserver.Server, served chan error) error {
+func (m *Member) supervise(ctx context.Context, server *grpcserver.Server, served chan error, removed <-chan struct{}) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -93,6 +104,8 @@ func (m *Member) supervise(ctx context.Context, server *grpcserver.Server, serve
 		case err := <-served:
 			served <- err
 			return err
+		case <-removed:
+			return ErrRemoved
 		case <-tick.C:
 			if m.raft.State() == raft.Shutdown {
 				return ErrRemoved

@@ -191,6 +191,11 @@ func (f *File) Materials(name string) (files identity.Files, endpoints []string,
 // context that joins them, and makes that context current. The rest of the file stays. A namespace that the
 // user has set in the context stays too.
 func Write(path, name string, endpoints []string, files identity.Files) error {
+	return WriteCluster(path, &Cluster{Name: name, Endpoints: endpoints}, files)
+}
+
+// WriteCluster is Write for a cluster of which more is known. The context has the cluster's name, and its CA is that of the files.
+func WriteCluster(path string, cluster *Cluster, files identity.Files) error {
 	f, err := LoadOrNew(path)
 	if err != nil {
 		return err
@@ -201,7 +206,9 @@ func Write(path, name string, endpoints []string, files identity.Files) error {
 		}
 		return p
 	}
-	f.SetCluster(&Cluster{Name: name, Endpoints: endpoints, CA: absolute(files.CA)})
+	name := cluster.Name
+	cluster.CA = absolute(files.CA)
+	f.SetCluster(cluster)
 	f.SetUser(&User{Name: name, Cert: absolute(files.Cert), Key: absolute(files.Key)})
 	context := &Context{Name: name, Cluster: name, User: name}
 	if old, err := f.Context(name); err == nil {
@@ -210,6 +217,15 @@ func Write(path, name string, endpoints []string, files identity.Files) error {
 	f.SetContext(context)
 	f.CurrentContext = name
 	return f.Save("")
+}
+
+// StoreEndpoints are the members of the store that a context's cluster names, the current context's when name is empty.
+func (f *File) StoreEndpoints(name string) ([]string, error) {
+	_, cluster, _, err := f.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	return cluster.Store, nil
 }
 
 // Remove takes a cluster, its user and its context out of the file at path. A file that does not exist has

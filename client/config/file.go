@@ -42,6 +42,8 @@ type Cluster struct {
 	Name string `yaml:"name"`
 	// Endpoints are the addresses of API servers, host:port.
 	Endpoints []string `yaml:"endpoints,flow"`
+	// Store are the addresses of members of the store, host:port, for those who look after it.
+	Store []string `yaml:"store-endpoints,flow,omitempty"`
 	// CA is the file of the cluster's CA certificate; CAData is the certificate itself, base64 of PEM.
 	CA     string `yaml:"certificate-authority,omitempty"`
 	CAData string `yaml:"certificate-authority-data,omitempty"`

@@ -145,7 +145,8 @@ try: kaji get nodes
 // writeContext adds the cluster to the user's client configuration and makes it the current one.
 func writeContext(cfg *cluster.Config) (path string, err error) {
 	path = config.DefaultPath()
-	return path, config.Write(path, cfg.Name, []string{cfg.APIServer()}, cfg.Files("admin"))
+	of := &config.Cluster{Name: cfg.Name, Endpoints: []string{cfg.APIServer()}, Store: cfg.StoreAddresses()}
+	return path, config.WriteCluster(path, of, cfg.Files("admin"))
 }
 
 func downCommand() *cobra.Command {

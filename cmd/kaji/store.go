@@ -1,13 +1,12 @@
 package main
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"kaji.dev/kaji/raftstore"
+	"kaji.dev/kaji/raftstore/admin"
 )
 
 func storeCommand() *cobra.Command {
@@ -16,10 +15,14 @@ func storeCommand() *cobra.Command {
 	var initial []string
 	c := &cobra.Command{
 		Use:   "store",
-		Short: "Run a member of the replicated store",
+		Short: "Run a member of the replicated store, or look after the store",
+		Long: `Run a member of the replicated store. The commands below are for looking after the store: with a cluster of "kaji up" they need no
+flags, as they find it through your configuration; otherwise --endpoints and --tls-dir say which store, and as whom. They ask as an administrator, a
+certificate of the group system:masters.`,
 		Example: `  kaji store --id store-1 --dir /var/lib/kaji/store --listen 10.0.0.1:7450 \
     --initial-members store-1=10.0.0.1:7450,store-2=10.0.0.2:7450,store-3=10.0.0.3:7450 \
-    --ca pki/ca.crt --cert pki/store-1.crt --key pki/store-1.key`,
+    --ca pki/ca.crt --cert pki/store-1.crt --key pki/store-1.key
+  kaji store status`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			tls, err := f.tls()
@@ -28,7 +31,7 @@ func storeCommand() *cobra.Command {
 			}
 			cfg.Address, cfg.MetricsAddress = f.listen, f.metrics
 			cfg.ServerTLS, cfg.ClientTLS = tls.Server(), tls.Client("")
-			if cfg.Members, err = parseMembers(initial); err != nil {
+			if cfg.Members, err = admin.ParseMembers(initial); err != nil {
 				return err
 			}
 			return raftstore.Run(c.Context(), cfg, f.logger(cfg.ID))
@@ -45,17 +48,6 @@ func storeCommand() *cobra.Command {
 	fl.DurationVar(&cfg.HeartbeatTimeout, "heartbeat-timeout", time.Second, "silence of the leader after which another is elected; the same on all members")
 	fl.Uint64Var(&cfg.SnapshotEntries, "snapshot-entries", 8192, "log entries after which a snapshot is written")
 	fl.Uint64Var(&cfg.TrailingEntries, "trailing-entries", 2048, "log entries that stay after a snapshot, for members that lag")
+	admin.Add(c, admin.Options{Find: findStore, Issue: issueMember})
 	return c
-}
-
-func parseMembers(list []string) ([]raftstore.Peer, error) {
-	var out []raftstore.Peer
-	for _, m := range list {
-		id, address, ok := strings.Cut(m, "=")
-		if !ok || id == "" || address == "" {
-			return nil, fmt.Errorf("--initial-members: %q is not ID=HOST:PORT", m)
-		}
-		out = append(out, raftstore.Peer{ID: id, Address: address})
-	}
-	return out, nil
 }

@@ -65,7 +65,7 @@ func (c *Config) Services() []Service {
 	out = append(out, c.storeServices()...)
 	out = append(out,
 		c.service("apiserver", "apiserver", portAPIServer,
-			"--store="+strings.Join(c.storeAddresses(), ","), "--ca-dir="+c.PKIDir(), "--advertise="+c.APIServer()),
+			"--store="+strings.Join(c.StoreAddresses(), ","), "--ca-dir="+c.PKIDir(), "--advertise="+c.APIServer()),
 		c.service("controllers", "controllers", portControllers, "--apiserver="+c.APIServer()),
 		c.service("scheduler", "scheduler", portScheduler, "--apiserver="+c.APIServer()),
 	)
@@ -79,7 +79,8 @@ func (c *Config) Services() []Service {
 // NodeDir is where a node's agent keeps volumes and logs.
 func (c *Config) NodeDir(node string) string { return filepath.Join(c.Dir, "nodes", node) }
 
-func (c *Config) storeAddresses() []string {
+// StoreAddresses are where the members of the store serve.
+func (c *Config) StoreAddresses() []string {
 	out := make([]string, c.Members)
 	for i := range out {
 		out[i] = c.Store(i + 1)

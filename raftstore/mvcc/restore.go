@@ -19,23 +19,9 @@ const maxRecordBytes = MaxValueBytes + MaxKeyBytes + 1<<10
 // buffer took. A snapshot that is damaged, cut short, or of an unknown format is refused with Corrupt.
 func Read(in io.Reader) (*State, error) {
 	r := &recordReader{in: bufio.NewReaderSize(in, 1<<20), sum: sha256.New()}
-	magic := make([]byte, len(snapshotMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != snapshotMagic {
-		return nil, errorf(Corrupt, "not a snapshot of a store")
-	}
-	first, err := r.next()
+	h, err := r.head()
 	if err != nil {
 		return nil, err
-	}
-	h := first.GetHeader()
-	if h == nil {
-		return nil, errorf(Corrupt, "the snapshot has no header")
-	}
-	if h.Version != snapshotVersion {
-		return nil, errorf(Corrupt, "the snapshot has format %d; this program reads %d", h.Version, snapshotVersion)
-	}
-	if h.CompactRevision < 1 || h.CompactRevision > h.Revision {
-		return nil, errorf(Corrupt, "the snapshot is of revision %d and compacted at %d", h.Revision, h.CompactRevision)
 	}
 	l := &loader{State: New()}
 	l.rev = h.Revision
@@ -194,6 +180,29 @@ func (r *recordReader) ReadByte() (byte, error) {
 		r.sum.Write(r.one[:])
 	}
 	return b, err
+}
+
+// head reads what comes before the first key.
+func (r *recordReader) head() (*storev1.SnapshotHeader, error) {
+	magic := make([]byte, len(snapshotMagic))
+	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != snapshotMagic {
+		return nil, errorf(Corrupt, "not a snapshot of a store")
+	}
+	first, err := r.next()
+	if err != nil {
+		return nil, err
+	}
+	h := first.GetHeader()
+	if h == nil {
+		return nil, errorf(Corrupt, "the snapshot has no header")
+	}
+	if h.Version != snapshotVersion {
+		return nil, errorf(Corrupt, "the snapshot has format %d; this program reads %d", h.Version, snapshotVersion)
+	}
+	if h.CompactRevision < 1 || h.CompactRevision > h.Revision {
+		return nil, errorf(Corrupt, "the snapshot is of revision %d and compacted at %d", h.Revision, h.CompactRevision)
+	}
+	return h, nil
 }
 
 func (r *recordReader) next() (*storev1.SnapshotRecord, error) {

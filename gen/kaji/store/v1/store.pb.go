@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -2530,7 +2531,15 @@ type StatusResponse struct {
 	// Members, voters and others.
 	Members []*Member `protobuf:"bytes,10,rep,name=members,proto3" json:"members,omitempty"`
 	// Raft state of this member: Leader, Follower, Candidate, Shutdown.
-	State         string `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"`
+	State string `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"`
+	// Bytes of keys and values in the newest revision.
+	LiveBytes int64 `protobuf:"varint,12,opt,name=live_bytes,json=liveBytes,proto3" json:"live_bytes,omitempty"`
+	// Bytes of keys and values at which this member, when it leads, refuses puts.
+	QuotaBytes int64 `protobuf:"varint,13,opt,name=quota_bytes,json=quotaBytes,proto3" json:"quota_bytes,omitempty"`
+	// Last index of the newest snapshot on this member's disk; 0 when there is none.
+	SnapshotIndex uint64 `protobuf:"varint,14,opt,name=snapshot_index,json=snapshotIndex,proto3" json:"snapshot_index,omitempty"`
+	// When the newest snapshot was begun, by this member's clock; not set when there is none.
+	SnapshotTime  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2642,6 +2651,154 @@ func (x *StatusResponse) GetState() string {
 	return ""
 }
 
+func (x *StatusResponse) GetLiveBytes() int64 {
+	if x != nil {
+		return x.LiveBytes
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetQuotaBytes() int64 {
+	if x != nil {
+		return x.QuotaBytes
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetSnapshotIndex() uint64 {
+	if x != nil {
+		return x.SnapshotIndex
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetSnapshotTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SnapshotTime
+	}
+	return nil
+}
+
+// HashRequest asks for a checksum.
+type HashRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision to take it at; 0 means the newest this member has applied.
+	Revision      int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HashRequest) Reset() {
+	*x = HashRequest{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HashRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HashRequest) ProtoMessage() {}
+
+func (x *HashRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HashRequest.ProtoReflect.Descriptor instead.
+func (*HashRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *HashRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+// HashResponse holds a checksum. It is the same on all members that hold the same.
+type HashResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the member that answers.
+	MemberId string `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	// Revision it was taken at.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// SHA-256 over the keys there are at the revision, in order. Each counts with its length (4 bytes, big-endian) and itself, the same of its
+	// value, then create revision, revision of the last write, version and lease, 8 bytes big-endian each.
+	Sha256 []byte `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Keys at the revision.
+	Keys          int64 `protobuf:"varint,4,opt,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HashResponse) Reset() {
+	*x = HashResponse{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HashResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HashResponse) ProtoMessage() {}
+
+func (x *HashResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HashResponse.ProtoReflect.Descriptor instead.
+func (*HashResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *HashResponse) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *HashResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *HashResponse) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+func (x *HashResponse) GetKeys() int64 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
 // Member is one replica of the store.
 type Member struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2657,7 +2814,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +2826,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +2839,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Member) GetId() string {
@@ -2715,7 +2872,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +2884,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +2897,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
 }
 
 // SnapshotResponse is a piece of the copy.
@@ -2758,7 +2915,7 @@ type SnapshotResponse struct {
 
 func (x *SnapshotResponse) Reset() {
 	*x = SnapshotResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2770,7 +2927,7 @@ func (x *SnapshotResponse) String() string {
 func (*SnapshotResponse) ProtoMessage() {}
 
 func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2783,7 +2940,7 @@ func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SnapshotResponse) GetData() []byte {
@@ -2820,7 +2977,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2832,7 +2989,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2845,7 +3002,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RestoreRequest) GetData() []byte {
@@ -2873,7 +3030,7 @@ type RestoreResponse struct {
 
 func (x *RestoreResponse) Reset() {
 	*x = RestoreResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2885,7 +3042,7 @@ func (x *RestoreResponse) String() string {
 func (*RestoreResponse) ProtoMessage() {}
 
 func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2898,7 +3055,7 @@ func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResponse.ProtoReflect.Descriptor instead.
 func (*RestoreResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RestoreResponse) GetRevision() int64 {
@@ -2919,7 +3076,7 @@ type MemberAddRequest struct {
 
 func (x *MemberAddRequest) Reset() {
 	*x = MemberAddRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2931,7 +3088,7 @@ func (x *MemberAddRequest) String() string {
 func (*MemberAddRequest) ProtoMessage() {}
 
 func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2944,7 +3101,7 @@ func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddRequest.ProtoReflect.Descriptor instead.
 func (*MemberAddRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MemberAddRequest) GetMember() *Member {
@@ -2965,7 +3122,7 @@ type MemberAddResponse struct {
 
 func (x *MemberAddResponse) Reset() {
 	*x = MemberAddResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2977,7 +3134,7 @@ func (x *MemberAddResponse) String() string {
 func (*MemberAddResponse) ProtoMessage() {}
 
 func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2990,7 +3147,7 @@ func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddResponse.ProtoReflect.Descriptor instead.
 func (*MemberAddResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MemberAddResponse) GetMembers() []*Member {
@@ -3011,7 +3168,7 @@ type MemberRemoveRequest struct {
 
 func (x *MemberRemoveRequest) Reset() {
 	*x = MemberRemoveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3023,7 +3180,7 @@ func (x *MemberRemoveRequest) String() string {
 func (*MemberRemoveRequest) ProtoMessage() {}
 
 func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3036,7 +3193,7 @@ func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveRequest.ProtoReflect.Descriptor instead.
 func (*MemberRemoveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MemberRemoveRequest) GetId() string {
@@ -3057,7 +3214,7 @@ type MemberRemoveResponse struct {
 
 func (x *MemberRemoveResponse) Reset() {
 	*x = MemberRemoveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3069,7 +3226,7 @@ func (x *MemberRemoveResponse) String() string {
 func (*MemberRemoveResponse) ProtoMessage() {}
 
 func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3082,7 +3239,7 @@ func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveResponse.ProtoReflect.Descriptor instead.
 func (*MemberRemoveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{43}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MemberRemoveResponse) GetMembers() []*Member {
@@ -3103,7 +3260,7 @@ type MemberPromoteRequest struct {
 
 func (x *MemberPromoteRequest) Reset() {
 	*x = MemberPromoteRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3115,7 +3272,7 @@ func (x *MemberPromoteRequest) String() string {
 func (*MemberPromoteRequest) ProtoMessage() {}
 
 func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3128,7 +3285,7 @@ func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteRequest.ProtoReflect.Descriptor instead.
 func (*MemberPromoteRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{44}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MemberPromoteRequest) GetId() string {
@@ -3149,7 +3306,7 @@ type MemberPromoteResponse struct {
 
 func (x *MemberPromoteResponse) Reset() {
 	*x = MemberPromoteResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3161,7 +3318,7 @@ func (x *MemberPromoteResponse) String() string {
 func (*MemberPromoteResponse) ProtoMessage() {}
 
 func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3174,7 +3331,7 @@ func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteResponse.ProtoReflect.Descriptor instead.
 func (*MemberPromoteResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{45}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MemberPromoteResponse) GetMembers() []*Member {
@@ -3195,7 +3352,7 @@ type MoveLeaderRequest struct {
 
 func (x *MoveLeaderRequest) Reset() {
 	*x = MoveLeaderRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3364,7 @@ func (x *MoveLeaderRequest) String() string {
 func (*MoveLeaderRequest) ProtoMessage() {}
 
 func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3377,7 @@ func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderRequest.ProtoReflect.Descriptor instead.
 func (*MoveLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{46}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MoveLeaderRequest) GetId() string {
@@ -3241,7 +3398,7 @@ type MoveLeaderResponse struct {
 
 func (x *MoveLeaderResponse) Reset() {
 	*x = MoveLeaderResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +3410,7 @@ func (x *MoveLeaderResponse) String() string {
 func (*MoveLeaderResponse) ProtoMessage() {}
 
 func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3266,7 +3423,7 @@ func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderResponse.ProtoReflect.Descriptor instead.
 func (*MoveLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{47}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *MoveLeaderResponse) GetLeaderId() string {
@@ -3280,7 +3437,7 @@ var File_kaji_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x19kaji/store/v1/store.proto\x12\rkaji.store.v1\x1a\x1egoogle/protobuf/duration.proto\"\xae\x01\n" +
+	"\x19kaji/store/v1/store.proto\x12\rkaji.store.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x01\n" +
 	"\bKeyValue\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12'\n" +
@@ -3417,7 +3574,7 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x16LeaseKeepAliveResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12+\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\x0f\n" +
-	"\rStatusRequest\"\xda\x02\n" +
+	"\rStatusRequest\"\x82\x04\n" +
 	"\x0eStatusResponse\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1b\n" +
 	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
@@ -3431,7 +3588,20 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x05bytes\x18\t \x01(\x03R\x05bytes\x12/\n" +
 	"\amembers\x18\n" +
 	" \x03(\v2\x15.kaji.store.v1.MemberR\amembers\x12\x14\n" +
-	"\x05state\x18\v \x01(\tR\x05state\"H\n" +
+	"\x05state\x18\v \x01(\tR\x05state\x12\x1d\n" +
+	"\n" +
+	"live_bytes\x18\f \x01(\x03R\tliveBytes\x12\x1f\n" +
+	"\vquota_bytes\x18\r \x01(\x03R\n" +
+	"quotaBytes\x12%\n" +
+	"\x0esnapshot_index\x18\x0e \x01(\x04R\rsnapshotIndex\x12?\n" +
+	"\rsnapshot_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\")\n" +
+	"\vHashRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\"s\n" +
+	"\fHashResponse\x12\x1b\n" +
+	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\x12\x12\n" +
+	"\x04keys\x18\x04 \x01(\x03R\x04keys\"H\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
@@ -3471,7 +3641,7 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tEventType\x12\x1a\n" +
 	"\x16EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eEVENT_TYPE_PUT\x10\x01\x12\x15\n" +
-	"\x11EVENT_TYPE_DELETE\x10\x022\x8b\n" +
+	"\x11EVENT_TYPE_DELETE\x10\x022\xcc\n" +
 	"\n" +
 	"\fStoreService\x12B\n" +
 	"\x05Range\x12\x1b.kaji.store.v1.RangeRequest\x1a\x1c.kaji.store.v1.RangeResponse\x12<\n" +
@@ -3484,7 +3654,8 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"LeaseGrant\x12 .kaji.store.v1.LeaseGrantRequest\x1a!.kaji.store.v1.LeaseGrantResponse\x12T\n" +
 	"\vLeaseRevoke\x12!.kaji.store.v1.LeaseRevokeRequest\x1a\".kaji.store.v1.LeaseRevokeResponse\x12a\n" +
 	"\x0eLeaseKeepAlive\x12$.kaji.store.v1.LeaseKeepAliveRequest\x1a%.kaji.store.v1.LeaseKeepAliveResponse(\x010\x01\x12E\n" +
-	"\x06Status\x12\x1c.kaji.store.v1.StatusRequest\x1a\x1d.kaji.store.v1.StatusResponse\x12M\n" +
+	"\x06Status\x12\x1c.kaji.store.v1.StatusRequest\x1a\x1d.kaji.store.v1.StatusResponse\x12?\n" +
+	"\x04Hash\x12\x1a.kaji.store.v1.HashRequest\x1a\x1b.kaji.store.v1.HashResponse\x12M\n" +
 	"\bSnapshot\x12\x1e.kaji.store.v1.SnapshotRequest\x1a\x1f.kaji.store.v1.SnapshotResponse0\x01\x12J\n" +
 	"\aRestore\x12\x1d.kaji.store.v1.RestoreRequest\x1a\x1e.kaji.store.v1.RestoreResponse(\x01\x12N\n" +
 	"\tMemberAdd\x12\x1f.kaji.store.v1.MemberAddRequest\x1a .kaji.store.v1.MemberAddResponse\x12W\n" +
@@ -3506,7 +3677,7 @@ func file_kaji_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_kaji_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_kaji_store_v1_store_proto_goTypes = []any{
 	(CompareOperator)(0),           // 0: kaji.store.v1.CompareOperator
 	(EventType)(0),                 // 1: kaji.store.v1.EventType
@@ -3545,20 +3716,23 @@ var file_kaji_store_v1_store_proto_goTypes = []any{
 	(*LeaseKeepAliveResponse)(nil), // 34: kaji.store.v1.LeaseKeepAliveResponse
 	(*StatusRequest)(nil),          // 35: kaji.store.v1.StatusRequest
 	(*StatusResponse)(nil),         // 36: kaji.store.v1.StatusResponse
-	(*Member)(nil),                 // 37: kaji.store.v1.Member
-	(*SnapshotRequest)(nil),        // 38: kaji.store.v1.SnapshotRequest
-	(*SnapshotResponse)(nil),       // 39: kaji.store.v1.SnapshotResponse
-	(*RestoreRequest)(nil),         // 40: kaji.store.v1.RestoreRequest
-	(*RestoreResponse)(nil),        // 41: kaji.store.v1.RestoreResponse
-	(*MemberAddRequest)(nil),       // 42: kaji.store.v1.MemberAddRequest
-	(*MemberAddResponse)(nil),      // 43: kaji.store.v1.MemberAddResponse
-	(*MemberRemoveRequest)(nil),    // 44: kaji.store.v1.MemberRemoveRequest
-	(*MemberRemoveResponse)(nil),   // 45: kaji.store.v1.MemberRemoveResponse
-	(*MemberPromoteRequest)(nil),   // 46: kaji.store.v1.MemberPromoteRequest
-	(*MemberPromoteResponse)(nil),  // 47: kaji.store.v1.MemberPromoteResponse
-	(*MoveLeaderRequest)(nil),      // 48: kaji.store.v1.MoveLeaderRequest
-	(*MoveLeaderResponse)(nil),     // 49: kaji.store.v1.MoveLeaderResponse
-	(*durationpb.Duration)(nil),    // 50: google.protobuf.Duration
+	(*HashRequest)(nil),            // 37: kaji.store.v1.HashRequest
+	(*HashResponse)(nil),           // 38: kaji.store.v1.HashResponse
+	(*Member)(nil),                 // 39: kaji.store.v1.Member
+	(*SnapshotRequest)(nil),        // 40: kaji.store.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),       // 41: kaji.store.v1.SnapshotResponse
+	(*RestoreRequest)(nil),         // 42: kaji.store.v1.RestoreRequest
+	(*RestoreResponse)(nil),        // 43: kaji.store.v1.RestoreResponse
+	(*MemberAddRequest)(nil),       // 44: kaji.store.v1.MemberAddRequest
+	(*MemberAddResponse)(nil),      // 45: kaji.store.v1.MemberAddResponse
+	(*MemberRemoveRequest)(nil),    // 46: kaji.store.v1.MemberRemoveRequest
+	(*MemberRemoveResponse)(nil),   // 47: kaji.store.v1.MemberRemoveResponse
+	(*MemberPromoteRequest)(nil),   // 48: kaji.store.v1.MemberPromoteRequest
+	(*MemberPromoteResponse)(nil),  // 49: kaji.store.v1.MemberPromoteResponse
+	(*MoveLeaderRequest)(nil),      // 50: kaji.store.v1.MoveLeaderRequest
+	(*MoveLeaderResponse)(nil),     // 51: kaji.store.v1.MoveLeaderResponse
+	(*durationpb.Duration)(nil),    // 52: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 53: google.protobuf.Timestamp
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	2,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
@@ -3591,51 +3765,54 @@ var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	1,  // 27: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
 	2,  // 28: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
 	2,  // 29: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	50, // 30: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	50, // 31: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	50, // 32: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	37, // 33: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	37, // 34: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	37, // 35: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	37, // 36: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	37, // 37: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	3,  // 38: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	12, // 39: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	14, // 40: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
-	19, // 41: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	21, // 42: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
-	27, // 43: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	29, // 44: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	31, // 45: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	33, // 46: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	35, // 47: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	38, // 48: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	40, // 49: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	42, // 50: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	44, // 51: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	46, // 52: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	48, // 53: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	4,  // 54: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	13, // 55: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	16, // 56: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
-	20, // 57: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	24, // 58: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
-	28, // 59: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	30, // 60: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	32, // 61: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	34, // 62: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	36, // 63: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	39, // 64: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	41, // 65: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	43, // 66: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	45, // 67: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	47, // 68: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	49, // 69: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	54, // [54:70] is the sub-list for method output_type
-	38, // [38:54] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	52, // 30: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	52, // 31: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	52, // 32: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	39, // 33: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	53, // 34: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
+	39, // 35: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	39, // 36: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	39, // 37: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	39, // 38: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	3,  // 39: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	12, // 40: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	14, // 41: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
+	19, // 42: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	21, // 43: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	27, // 44: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	29, // 45: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	31, // 46: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	33, // 47: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	35, // 48: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	37, // 49: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
+	40, // 50: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	42, // 51: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	44, // 52: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	46, // 53: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	48, // 54: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	50, // 55: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	4,  // 56: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	13, // 57: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	16, // 58: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
+	20, // 59: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	24, // 60: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	28, // 61: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	30, // 62: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	32, // 63: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	34, // 64: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	36, // 65: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	38, // 66: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
+	41, // 67: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	43, // 68: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	45, // 69: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	47, // 70: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	49, // 71: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	51, // 72: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	56, // [56:73] is the sub-list for method output_type
+	39, // [39:56] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
@@ -3684,7 +3861,7 @@ func file_kaji_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_store_v1_store_proto_rawDesc), len(file_kaji_store_v1_store_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   48,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -32,6 +32,7 @@ const (
 	StoreService_LeaseRevoke_FullMethodName    = "/kaji.store.v1.StoreService/LeaseRevoke"
 	StoreService_LeaseKeepAlive_FullMethodName = "/kaji.store.v1.StoreService/LeaseKeepAlive"
 	StoreService_Status_FullMethodName         = "/kaji.store.v1.StoreService/Status"
+	StoreService_Hash_FullMethodName           = "/kaji.store.v1.StoreService/Hash"
 	StoreService_Snapshot_FullMethodName       = "/kaji.store.v1.StoreService/Snapshot"
 	StoreService_Restore_FullMethodName        = "/kaji.store.v1.StoreService/Restore"
 	StoreService_MemberAdd_FullMethodName      = "/kaji.store.v1.StoreService/MemberAdd"
@@ -68,6 +69,9 @@ type StoreServiceClient interface {
 	LeaseKeepAlive(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[LeaseKeepAliveRequest, LeaseKeepAliveResponse], error)
 	// Status tells how this member sees the store.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Hash gives a checksum of what this member holds at a revision, to be compared with the other members'. It waits until the
+	// member has applied the revision, and holds up no write. A compacted revision is OUT_OF_RANGE.
+	Hash(ctx context.Context, in *HashRequest, opts ...grpc.CallOption) (*HashResponse, error)
 	// Snapshot streams a consistent copy of the store, with its checksum in the last message.
 	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotResponse], error)
 	// Restore replaces the contents of the store by a copy that Snapshot made.
@@ -208,6 +212,16 @@ func (c *storeServiceClient) Status(ctx context.Context, in *StatusRequest, opts
 	return out, nil
 }
 
+func (c *storeServiceClient) Hash(ctx context.Context, in *HashRequest, opts ...grpc.CallOption) (*HashResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HashResponse)
+	err := c.cc.Invoke(ctx, StoreService_Hash_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *storeServiceClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[4], StoreService_Snapshot_FullMethodName, cOpts...)
@@ -308,6 +322,9 @@ type StoreServiceServer interface {
 	LeaseKeepAlive(grpc.BidiStreamingServer[LeaseKeepAliveRequest, LeaseKeepAliveResponse]) error
 	// Status tells how this member sees the store.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Hash gives a checksum of what this member holds at a revision, to be compared with the other members'. It waits until the
+	// member has applied the revision, and holds up no write. A compacted revision is OUT_OF_RANGE.
+	Hash(context.Context, *HashRequest) (*HashResponse, error)
 	// Snapshot streams a consistent copy of the store, with its checksum in the last message.
 	Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotResponse]) error
 	// Restore replaces the contents of the store by a copy that Snapshot made.
@@ -359,6 +376,9 @@ func (UnimplementedStoreServiceServer) LeaseKeepAlive(grpc.BidiStreamingServer[L
 }
 func (UnimplementedStoreServiceServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedStoreServiceServer) Hash(context.Context, *HashRequest) (*HashResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Hash not implemented")
 }
 func (UnimplementedStoreServiceServer) Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotResponse]) error {
 	return status.Error(codes.Unimplemented, "method Snapshot not implemented")
@@ -539,6 +559,24 @@ func _StoreService_Status_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StoreService_Hash_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HashRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StoreServiceServer).Hash(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StoreService_Hash_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StoreServiceServer).Hash(ctx, req.(*HashRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _StoreService_Snapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(SnapshotRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -659,6 +697,10 @@ var StoreService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _StoreService_Status_Handler,
+		},
+		{
+			MethodName: "Hash",
+			Handler:    _StoreService_Hash_Handler,
 		},
 		{
 			MethodName: "MemberAdd",
