@@ -26,12 +26,11 @@ type Found struct {
 
 // Check reads all of the log and the votes in a folder, and changes nothing. An error names what is damaged, and where. entry, when not nil, is
 // handed every entry of a log that is whole. Nobody else may have the folder open.
-func Check(dir Dir, entry func(*raft.Log) error) (Found, error) {
-	var found Found
+func Check(dir Dir, entry func(*raft.Log) error) (found Found, err error) {
 	_, votesErr := openVotesIn(dir)
 	l := &Log{fs: readOnly{dir}, log: hclog.NewNullLogger()}
 	torn, logErr := l.read()
-	defer l.closeSegments()
+	defer func() { err = errors.Join(err, l.closeSegments()) }()
 	names, err := dir.List()
 	if err != nil {
 		return found, err
