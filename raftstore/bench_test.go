@@ -172,6 +172,39 @@ func BenchmarkWatch(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkRange reads 10,000 keys of 2 KiB over TLS, in one message and in pieces. The CPU is that of client and member together.
+func BenchmarkRange(b *testing.B) {
+	const keys = 10_000
+	_, client := benchStore(b)
+	ctx := context.Background()
+	value := string(make([]byte, 2048))
+	for from := 0; from < keys; from += 100 {
+		req := &storev1.TxnRequest{}
+		for i := from; i < from+100; i++ {
+			req.Success = append(req.Success, putReq(fmt.Sprintf("/bench/%05d", i), value).Success...)
+		}
+		if _, err := client.Txn(ctx, req); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, read := range map[string]func(context.Context, *storev1.RangeRequest) (*storev1.RangeResponse, error){
+		"whole": client.RangeOnce, "pieces": client.Range,
+	} {
+		b.Run(name, func(b *testing.B) {
+			cpu := cpuTime(b)
+			for b.Loop() {
+				res, err := read(ctx, &storev1.RangeRequest{Key: []byte("/bench/"), RangeEnd: []byte("/bench0")})
+				if err != nil || len(res.Kvs) != keys {
+					b.Fatal(err)
+				}
+			}
+			n := float64(b.N * keys)
+			b.ReportMetric(n/b.Elapsed().Seconds(), "keys/s")
+			b.ReportMetric((cpuTime(b)-cpu).Seconds()*1e6/n, "CPU-s/1M-keys")
+		})
+	}
+}
+
 // cpuTime is the CPU time that the process has used.
 func cpuTime(b *testing.B) time.Duration {
 	b.Helper()

@@ -318,19 +318,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Range implements Store.
-func (c *Client) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
-	return retryVia(ctx, c, func(address string, client storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
-		r, err := c.exchanges.get(ctx, address, req, c.cfg.AttemptTimeout, neverGone)
-		if !errors.Is(err, errUnary) {
-			return r, err
-		}
-		return attempt(ctx, c, address, client, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
-			return s.Range(ctx, req)
-		})
-	})
-}
-
 // Txn implements Store.
 func (c *Client) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.TxnResponse, error) {
 	// Refused here, as the member would: a request past gRPC's bounds would not get there.

@@ -139,3 +139,8 @@ func Encode(m any) ([]byte, error) {
 func Decode(b []byte, into any) error {
 	return newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(b)}, into)
 }
+
+// RangeOnce is Range in one message, however large.
+func (c *Client) RangeOnce(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
+	return c.rangeOnce(ctx, req)
+}

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"context"
+	"iter"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -44,6 +45,21 @@ func (m *Memory) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 		return nil, err
 	}
 	return m.state.View().Range(req)
+}
+
+// RangeStream implements Store.
+func (m *Memory) RangeStream(ctx context.Context, req *storev1.RangeRequest) iter.Seq2[*storev1.RangeResponse, error] {
+	return func(yield func(*storev1.RangeResponse, error) bool) {
+		err := ctx.Err()
+		if err == nil {
+			err = mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd())
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		streamView(ctx, m.state.View(), req)(yield)
+	}
 }
 
 // Txn implements Store.

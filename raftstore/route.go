@@ -136,6 +136,13 @@ func (m *Member) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 		}
 		return m.state.View().Range(req)
 	}
+	if largeRange(req) && !m.leading() {
+		view, err := m.readView(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return view.Range(req)
+	}
 	return routeVia(ctx, m, func() (*storev1.RangeResponse, error) {
 		if err := m.reads.confirm(ctx, 1); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"context"
+	"iter"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 )
@@ -11,6 +12,10 @@ import (
 type Store interface {
 	// Range reads keys in order at one revision; linearizable unless the request says serializable.
 	Range(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error)
+	// RangeStream reads as Range does, in pieces: each holds the next keys and the revision that all are of, the last one also
+	// has More and Count, and may have no keys. Nothing bounds the whole but the request's limit. An error comes instead of a piece, and is
+	// the last that comes; ErrCompacted when the revision was forgotten on the way.
+	RangeStream(ctx context.Context, req *storev1.RangeRequest) iter.Seq2[*storev1.RangeResponse, error]
 	// Txn compares, then writes, atomically. When the error is ErrOutcomeUnknown (or ctx ended) the
 	// writes may or may not happen; after any other error they did not and will not.
 	Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.TxnResponse, error)

@@ -135,3 +135,27 @@ func TestReadersDuringWrites(t *testing.T) {
 	close(done)
 	wg.Wait()
 }
+
+// TestWalkEndsAtItsBounds: within limit and bytes, one key in any case; what is left out is counted and told by more.
+func TestWalkEndsAtItsBounds(t *testing.T) {
+	s := New()
+	for i := range 10 {
+		s.Apply([]*storev1.Command{putCommand(fmt.Sprintf("k%d", i), "12345678")})
+	}
+	for _, tc := range []struct {
+		limit, maxBytes int64
+		want            int
+		more            bool
+	}{
+		{0, 0, 10, false}, {4, 0, 4, true}, {10, 0, 10, false}, {0, 100, 10, false}, {0, 99, 9, true}, {0, 1, 1, true}, {3, 50, 3, true}, {7, 50, 5, true},
+	} {
+		n := 0
+		count, more, err := s.View().Walk(&storev1.RangeRequest{RangeEnd: []byte{0}, Limit: tc.limit}, tc.maxBytes, func(*storev1.KeyValue) bool {
+			n++
+			return true
+		})
+		if err != nil || n != tc.want || more != tc.more || count != 10 {
+			t.Errorf("limit %d, %d bytes: %d keys of %d, more %t, %v; want %d keys, more %t", tc.limit, tc.maxBytes, n, count, more, err, tc.want, tc.more)
+		}
+	}
+}

@@ -42,20 +42,42 @@ func (v *View) Range(req *storev1.RangeRequest) (*storev1.RangeResponse, error) 
 	if err := ValidateRange(req.Key, req.RangeEnd); err != nil {
 		return nil, err
 	}
+	res := &storev1.RangeResponse{Revision: v.rev}
+	count, more, err := v.Walk(req, MaxRangeBytes, func(kv *storev1.KeyValue) bool {
+		res.Kvs = append(res.Kvs, kv)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	res.Count, res.More = count, more
+	return res, nil
+}
+
+// Walk visits the keys that a request asks for in order, until visit says false: within the request's limit, and within maxBytes
+// unless that is 0, though one key in any case. It gives the count of the whole range, and whether keys were left out. When visit made an end the
+// count means nothing. Values are shared and must not be changed. At an old revision what was visited counts only
+// once Readable has said that it still could be read.
+func (v *View) Walk(req *storev1.RangeRequest, maxBytes int64, visit func(*storev1.KeyValue) bool) (count int64, more bool, err error) {
 	rev := req.Revision
 	if rev == 0 {
-		return rangeTree(v.tree, v.rev, req), nil
+		count, more = walk(v.tree, v.rev, req, maxBytes, visit)
+		return count, more, nil
 	}
-	if err := checkRevision(rev, v.rev, v.state.compacted.Load()); err != nil {
-		return nil, err
+	if err := v.Readable(rev); err != nil {
+		return 0, false, err
 	}
-	res := rangeTree(v.tree, rev, req)
-	res.Revision = v.rev
+	count, more = walk(v.tree, rev, req, maxBytes, visit)
 	// A compaction since the check may have cut versions off under the walk.
-	if err := checkRevision(rev, v.rev, v.state.compacted.Load()); err != nil {
-		return nil, err
+	return count, more, v.Readable(rev)
+}
+
+// Readable says why a revision cannot be read at the moment; 0 is the view's own, which always can.
+func (v *View) Readable(rev int64) error {
+	if rev == 0 {
+		return nil
 	}
-	return res, nil
+	return checkRevision(rev, v.rev, v.state.compacted.Load())
 }
 
 func checkRevision(rev, newest, compacted int64) error {
@@ -73,14 +95,23 @@ func checkRevision(rev, newest, compacted int64) error {
 // rangeTree collects a range as it was at rev.
 func rangeTree(t *btree.BTreeG[item], rev int64, req *storev1.RangeRequest) *storev1.RangeResponse {
 	res := &storev1.RangeResponse{Revision: rev}
-	var size int64
+	res.Count, res.More = walk(t, rev, req, MaxRangeBytes, func(kv *storev1.KeyValue) bool {
+		res.Kvs = append(res.Kvs, kv)
+		return true
+	})
+	return res
+}
+
+// walk visits a range as it was at rev.
+func walk(t *btree.BTreeG[item], rev int64, req *storev1.RangeRequest, maxBytes int64, visit func(*storev1.KeyValue) bool) (count int64, more bool) {
+	var size, visited int64
 	KeyRange{req.Key, req.RangeEnd}.ascend(t, func(it item) bool {
 		kv := it.head.at(rev).live()
 		if kv == nil {
 			return true
 		}
-		res.Count++
-		if req.CountOnly || res.More {
+		count++
+		if req.CountOnly || more {
 			return true
 		}
 		if req.KeysOnly {
@@ -90,12 +121,12 @@ func rangeTree(t *btree.BTreeG[item], rev int64, req *storev1.RangeRequest) *sto
 			}
 		}
 		size += kvSize(kv)
-		if n := int64(len(res.Kvs)); (req.Limit > 0 && n == req.Limit) || (n > 0 && size > MaxRangeBytes) {
-			res.More = true
+		if (req.Limit > 0 && visited == req.Limit) || (visited > 0 && maxBytes > 0 && size > maxBytes) {
+			more = true
 			return true
 		}
-		res.Kvs = append(res.Kvs, kv)
-		return true
+		visited++
+		return visit(kv)
 	})
-	return res
+	return count, more
 }

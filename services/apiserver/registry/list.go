@@ -181,25 +181,31 @@ func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from str
 		from = s.Prefix()
 	}
 	end := raftstore.Prefix([]byte(s.Prefix()))
-	for {
-		req := &storev1.RangeRequest{Key: []byte(from), RangeEnd: end, Revision: revision}
-		if limit > 0 {
-			req.Limit = int64(limit-len(p.Entries)) + 1
+	if limit == 0 {
+		for piece, err := range r.cfg.Store.RangeStream(ctx, &storev1.RangeRequest{Key: []byte(from), RangeEnd: end, Revision: revision}) {
+			if err != nil {
+				return watchcache.Page{}, storeError(err)
+			}
+			for _, kv := range piece.GetKvs() {
+				if e := r.entryOf(kv); e != nil && s.Matches(e) {
+					p.Entries = append(p.Entries, e)
+				}
+			}
 		}
+		return p, nil
+	}
+	for {
+		req := &storev1.RangeRequest{Key: []byte(from), RangeEnd: end, Revision: revision, Limit: int64(limit-len(p.Entries)) + 1}
 		resp, err := r.cfg.Store.Range(ctx, req)
 		if err != nil {
 			return watchcache.Page{}, storeError(err)
 		}
 		for i, kv := range resp.GetKvs() {
-			e, err := r.cache.NewEntry(kv)
-			if err != nil {
-				r.log.Error("undecodable object in the store", "key", string(kv.GetKey()), "error", err)
+			e := r.entryOf(kv)
+			if e == nil || !s.Matches(e) {
 				continue
 			}
-			if !s.Matches(e) {
-				continue
-			}
-			if limit > 0 && len(p.Entries) == limit {
+			if len(p.Entries) == limit {
 				p.Next = e.Key
 				if s.Everything() {
 					p.Remaining = resp.GetCount() - int64(i)
@@ -213,6 +219,16 @@ func (r *resource) listAt(ctx context.Context, s *watchcache.Selection, from str
 		}
 		from = string(resp.GetKvs()[len(resp.GetKvs())-1].GetKey()) + "\x00"
 	}
+}
+
+// entryOf is what a stored object is in a list; nil when it cannot be decoded.
+func (r *resource) entryOf(kv *storev1.KeyValue) *watchcache.Entry {
+	e, err := r.cache.NewEntry(kv)
+	if err != nil {
+		r.log.Error("undecodable object in the store", "key", string(kv.GetKey()), "error", err)
+		return nil
+	}
+	return e
 }
 
 func (r *resource) listingOf(p watchcache.Page) (*listing, error) {

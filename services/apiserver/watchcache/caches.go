@@ -49,9 +49,6 @@ func (c *Config) setDefaults() {
 // everything is what all keys begin with.
 const everything = "/"
 
-// pageSize is how many keys are asked of the store at once when loading.
-const pageSize = 2000
-
 // Caches are the caches of all kinds.
 type Caches struct {
 	cfg      Config
@@ -182,48 +179,42 @@ func (c *Caches) load(ctx context.Context, newest int64) error {
 	if st, err := c.store.Status(ctx, &storev1.StatusRequest{}); err == nil {
 		revision = min(newest, max(st.GetCompactRevision(), newest-c.cfg.Lookback, 1))
 	}
-	kvs, err := c.readAll(ctx, revision)
+	byCache, objects, err := c.readAll(ctx, revision)
 	if err != nil && revision != newest {
 		revision = newest
-		kvs, err = c.readAll(ctx, revision)
+		byCache, objects, err = c.readAll(ctx, revision)
 	}
 	if err != nil {
 		return err
-	}
-	byCache := map[*Cache][]*storev1.KeyValue{}
-	for _, kv := range kvs {
-		if cache := c.of(kv.GetKey()); cache != nil {
-			byCache[cache] = append(byCache[cache], kv)
-		}
 	}
 	for _, cache := range c.byPlural {
 		cache.replace(byCache[cache], revision)
 	}
 	c.progress.set(revision)
-	c.log.Info("caches loaded", "revision", revision, "objects", len(kvs))
+	c.log.Info("caches loaded", "revision", revision, "objects", objects)
 	return nil
 }
 
-func (c *Caches) readAll(ctx context.Context, revision int64) ([]*storev1.KeyValue, error) {
+// readAll reads all objects as of a revision, for each cache its own, and counts them.
+func (c *Caches) readAll(ctx context.Context, revision int64) (byCache map[*Cache][]*storev1.KeyValue, objects int, err error) {
+	byCache = map[*Cache][]*storev1.KeyValue{}
 	if revision == 0 {
-		return nil, nil // an empty store
+		return byCache, 0, nil // an empty store
 	}
-	var out []*storev1.KeyValue
-	req := &storev1.RangeRequest{
-		Key: []byte(everything), RangeEnd: raftstore.Prefix([]byte(everything)), Revision: revision, Limit: pageSize,
-	}
-	for {
-		resp, err := c.store.Range(ctx, req)
+	for piece, err := range c.store.RangeStream(ctx, &storev1.RangeRequest{
+		Key: []byte(everything), RangeEnd: raftstore.Prefix([]byte(everything)), Revision: revision,
+	}) {
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		out = append(out, resp.GetKvs()...)
-		if !resp.GetMore() || len(resp.GetKvs()) == 0 {
-			return out, nil
+		objects += len(piece.GetKvs())
+		for _, kv := range piece.GetKvs() {
+			if cache := c.of(kv.GetKey()); cache != nil {
+				byCache[cache] = append(byCache[cache], kv)
+			}
 		}
-		last := resp.GetKvs()[len(resp.GetKvs())-1].GetKey()
-		req.Key = append(append([]byte(nil), last...), 0)
 	}
+	return byCache, objects, nil
 }
 
 // follow applies changes as they come. The caches are ready once they have reached the revision that was the newest

@@ -404,6 +404,143 @@ func (x *RangeResponse) GetCount() int64 {
 	return 0
 }
 
+// RangeStreamRequest asks for a range in pieces.
+type RangeStreamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to read.
+	Range *RangeRequest `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
+	// Bytes of keys and values after which the answer ends, with more set; 0 means no bound. One key comes in any case.
+	MaxBytes      int64 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RangeStreamRequest) Reset() {
+	*x = RangeStreamRequest{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RangeStreamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RangeStreamRequest) ProtoMessage() {}
+
+func (x *RangeStreamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RangeStreamRequest.ProtoReflect.Descriptor instead.
+func (*RangeStreamRequest) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RangeStreamRequest) GetRange() *RangeRequest {
+	if x != nil {
+		return x.Range
+	}
+	return nil
+}
+
+func (x *RangeStreamRequest) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+// RangeStreamResponse is the next piece of a range.
+type RangeStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision the read saw; the same in all messages.
+	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Keys in order, after those of the message before.
+	Kvs []*KeyValue `protobuf:"bytes,2,rep,name=kvs,proto3" json:"kvs,omitempty"`
+	// True when limit or max_bytes left keys out; in the last message.
+	More bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	// Keys in the whole range, whatever was left out; in the last message.
+	Count int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// True in the last message, which may have no keys. A stream that ends without it was cut off.
+	Last          bool `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RangeStreamResponse) Reset() {
+	*x = RangeStreamResponse{}
+	mi := &file_kaji_store_v1_store_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RangeStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RangeStreamResponse) ProtoMessage() {}
+
+func (x *RangeStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kaji_store_v1_store_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RangeStreamResponse.ProtoReflect.Descriptor instead.
+func (*RangeStreamResponse) Descriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RangeStreamResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RangeStreamResponse) GetKvs() []*KeyValue {
+	if x != nil {
+		return x.Kvs
+	}
+	return nil
+}
+
+func (x *RangeStreamResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *RangeStreamResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *RangeStreamResponse) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
 // Compare is a condition on one key as it is before the transaction.
 type Compare struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -427,7 +564,7 @@ type Compare struct {
 
 func (x *Compare) Reset() {
 	*x = Compare{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[3]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +576,7 @@ func (x *Compare) String() string {
 func (*Compare) ProtoMessage() {}
 
 func (x *Compare) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[3]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +589,7 @@ func (x *Compare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compare.ProtoReflect.Descriptor instead.
 func (*Compare) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{3}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Compare) GetKey() []byte {
@@ -577,7 +714,7 @@ type Op struct {
 
 func (x *Op) Reset() {
 	*x = Op{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[4]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +726,7 @@ func (x *Op) String() string {
 func (*Op) ProtoMessage() {}
 
 func (x *Op) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[4]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +739,7 @@ func (x *Op) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Op.ProtoReflect.Descriptor instead.
 func (*Op) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{4}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Op) GetOp() isOp_Op {
@@ -681,7 +818,7 @@ type PutOp struct {
 
 func (x *PutOp) Reset() {
 	*x = PutOp{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[5]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +830,7 @@ func (x *PutOp) String() string {
 func (*PutOp) ProtoMessage() {}
 
 func (x *PutOp) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[5]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +843,7 @@ func (x *PutOp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutOp.ProtoReflect.Descriptor instead.
 func (*PutOp) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{5}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PutOp) GetKey() []byte {
@@ -752,7 +889,7 @@ type DeleteOp struct {
 
 func (x *DeleteOp) Reset() {
 	*x = DeleteOp{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[6]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +901,7 @@ func (x *DeleteOp) String() string {
 func (*DeleteOp) ProtoMessage() {}
 
 func (x *DeleteOp) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[6]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +914,7 @@ func (x *DeleteOp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteOp.ProtoReflect.Descriptor instead.
 func (*DeleteOp) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{6}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteOp) GetKey() []byte {
@@ -818,7 +955,7 @@ type OpResult struct {
 
 func (x *OpResult) Reset() {
 	*x = OpResult{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[7]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +967,7 @@ func (x *OpResult) String() string {
 func (*OpResult) ProtoMessage() {}
 
 func (x *OpResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[7]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +980,7 @@ func (x *OpResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpResult.ProtoReflect.Descriptor instead.
 func (*OpResult) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{7}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OpResult) GetResult() isOpResult_Result {
@@ -916,7 +1053,7 @@ type PutResult struct {
 
 func (x *PutResult) Reset() {
 	*x = PutResult{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[8]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1065,7 @@ func (x *PutResult) String() string {
 func (*PutResult) ProtoMessage() {}
 
 func (x *PutResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[8]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1078,7 @@ func (x *PutResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutResult.ProtoReflect.Descriptor instead.
 func (*PutResult) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PutResult) GetPrevious() *KeyValue {
@@ -964,7 +1101,7 @@ type DeleteResult struct {
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[9]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1113,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[9]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1126,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeleteResult) GetDeleted() int64 {
@@ -1021,7 +1158,7 @@ type TxnRequest struct {
 
 func (x *TxnRequest) Reset() {
 	*x = TxnRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[10]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1170,7 @@ func (x *TxnRequest) String() string {
 func (*TxnRequest) ProtoMessage() {}
 
 func (x *TxnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[10]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1183,7 @@ func (x *TxnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TxnRequest.ProtoReflect.Descriptor instead.
 func (*TxnRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TxnRequest) GetCompares() []*Compare {
@@ -1085,7 +1222,7 @@ type TxnResponse struct {
 
 func (x *TxnResponse) Reset() {
 	*x = TxnResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[11]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1234,7 @@ func (x *TxnResponse) String() string {
 func (*TxnResponse) ProtoMessage() {}
 
 func (x *TxnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[11]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1247,7 @@ func (x *TxnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TxnResponse.ProtoReflect.Descriptor instead.
 func (*TxnResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TxnResponse) GetRevision() int64 {
@@ -1145,7 +1282,7 @@ type ExchangeRequest struct {
 
 func (x *ExchangeRequest) Reset() {
 	*x = ExchangeRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1294,7 @@ func (x *ExchangeRequest) String() string {
 func (*ExchangeRequest) ProtoMessage() {}
 
 func (x *ExchangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[12]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1307,7 @@ func (x *ExchangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExchangeRequest) GetCalls() []*ExchangeCall {
@@ -1200,7 +1337,7 @@ type ExchangeCall struct {
 
 func (x *ExchangeCall) Reset() {
 	*x = ExchangeCall{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1349,7 @@ func (x *ExchangeCall) String() string {
 func (*ExchangeCall) ProtoMessage() {}
 
 func (x *ExchangeCall) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[13]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1362,7 @@ func (x *ExchangeCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeCall.ProtoReflect.Descriptor instead.
 func (*ExchangeCall) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ExchangeCall) GetId() uint64 {
@@ -1299,7 +1436,7 @@ type ExchangeResponse struct {
 
 func (x *ExchangeResponse) Reset() {
 	*x = ExchangeResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1448,7 @@ func (x *ExchangeResponse) String() string {
 func (*ExchangeResponse) ProtoMessage() {}
 
 func (x *ExchangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[14]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1461,7 @@ func (x *ExchangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExchangeResponse) GetAnswers() []*ExchangeAnswer {
@@ -1361,7 +1498,7 @@ type ExchangeAnswer struct {
 
 func (x *ExchangeAnswer) Reset() {
 	*x = ExchangeAnswer{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1510,7 @@ func (x *ExchangeAnswer) String() string {
 func (*ExchangeAnswer) ProtoMessage() {}
 
 func (x *ExchangeAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[15]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1523,7 @@ func (x *ExchangeAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeAnswer.ProtoReflect.Descriptor instead.
 func (*ExchangeAnswer) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ExchangeAnswer) GetId() uint64 {
@@ -1486,7 +1623,7 @@ type ExchangeFailure struct {
 
 func (x *ExchangeFailure) Reset() {
 	*x = ExchangeFailure{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1635,7 @@ func (x *ExchangeFailure) String() string {
 func (*ExchangeFailure) ProtoMessage() {}
 
 func (x *ExchangeFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[16]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1648,7 @@ func (x *ExchangeFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeFailure.ProtoReflect.Descriptor instead.
 func (*ExchangeFailure) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExchangeFailure) GetCode() int32 {
@@ -1554,7 +1691,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1703,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[17]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1716,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRequest) GetKey() []byte {
@@ -1630,7 +1767,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1779,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[18]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1792,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchResponse) GetRevision() int64 {
@@ -1688,7 +1825,7 @@ type WatchManyRequest struct {
 
 func (x *WatchManyRequest) Reset() {
 	*x = WatchManyRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +1837,7 @@ func (x *WatchManyRequest) String() string {
 func (*WatchManyRequest) ProtoMessage() {}
 
 func (x *WatchManyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[19]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +1850,7 @@ func (x *WatchManyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchManyRequest.ProtoReflect.Descriptor instead.
 func (*WatchManyRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{19}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchManyRequest) GetRequest() isWatchManyRequest_Request {
@@ -1772,7 +1909,7 @@ type WatchBegin struct {
 
 func (x *WatchBegin) Reset() {
 	*x = WatchBegin{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1921,7 @@ func (x *WatchBegin) String() string {
 func (*WatchBegin) ProtoMessage() {}
 
 func (x *WatchBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[20]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1934,7 @@ func (x *WatchBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBegin.ProtoReflect.Descriptor instead.
 func (*WatchBegin) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{20}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchBegin) GetId() int64 {
@@ -1825,7 +1962,7 @@ type WatchCancel struct {
 
 func (x *WatchCancel) Reset() {
 	*x = WatchCancel{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +1974,7 @@ func (x *WatchCancel) String() string {
 func (*WatchCancel) ProtoMessage() {}
 
 func (x *WatchCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[21]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +1987,7 @@ func (x *WatchCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCancel.ProtoReflect.Descriptor instead.
 func (*WatchCancel) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{21}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchCancel) GetId() int64 {
@@ -1878,7 +2015,7 @@ type WatchManyResponse struct {
 
 func (x *WatchManyResponse) Reset() {
 	*x = WatchManyResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2027,7 @@ func (x *WatchManyResponse) String() string {
 func (*WatchManyResponse) ProtoMessage() {}
 
 func (x *WatchManyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[22]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2040,7 @@ func (x *WatchManyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchManyResponse.ProtoReflect.Descriptor instead.
 func (*WatchManyResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{22}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchManyResponse) GetIds() []int64 {
@@ -1969,7 +2106,7 @@ type WatchEnd struct {
 
 func (x *WatchEnd) Reset() {
 	*x = WatchEnd{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2118,7 @@ func (x *WatchEnd) String() string {
 func (*WatchEnd) ProtoMessage() {}
 
 func (x *WatchEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[23]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2131,7 @@ func (x *WatchEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEnd.ProtoReflect.Descriptor instead.
 func (*WatchEnd) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{23}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchEnd) GetReason() string {
@@ -2026,7 +2163,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2175,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[24]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2188,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{24}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Event) GetType() EventType {
@@ -2086,7 +2223,7 @@ type CompactRequest struct {
 
 func (x *CompactRequest) Reset() {
 	*x = CompactRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2235,7 @@ func (x *CompactRequest) String() string {
 func (*CompactRequest) ProtoMessage() {}
 
 func (x *CompactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[25]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2248,7 @@ func (x *CompactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactRequest.ProtoReflect.Descriptor instead.
 func (*CompactRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{25}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CompactRequest) GetRevision() int64 {
@@ -2132,7 +2269,7 @@ type CompactResponse struct {
 
 func (x *CompactResponse) Reset() {
 	*x = CompactResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2281,7 @@ func (x *CompactResponse) String() string {
 func (*CompactResponse) ProtoMessage() {}
 
 func (x *CompactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[26]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2294,7 @@ func (x *CompactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactResponse.ProtoReflect.Descriptor instead.
 func (*CompactResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{26}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CompactResponse) GetCompactRevision() int64 {
@@ -2180,7 +2317,7 @@ type LeaseGrantRequest struct {
 
 func (x *LeaseGrantRequest) Reset() {
 	*x = LeaseGrantRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2329,7 @@ func (x *LeaseGrantRequest) String() string {
 func (*LeaseGrantRequest) ProtoMessage() {}
 
 func (x *LeaseGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[27]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2342,7 @@ func (x *LeaseGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrantRequest.ProtoReflect.Descriptor instead.
 func (*LeaseGrantRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{27}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeaseGrantRequest) GetTtl() *durationpb.Duration {
@@ -2235,7 +2372,7 @@ type LeaseGrantResponse struct {
 
 func (x *LeaseGrantResponse) Reset() {
 	*x = LeaseGrantResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2384,7 @@ func (x *LeaseGrantResponse) String() string {
 func (*LeaseGrantResponse) ProtoMessage() {}
 
 func (x *LeaseGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[28]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2397,7 @@ func (x *LeaseGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrantResponse.ProtoReflect.Descriptor instead.
 func (*LeaseGrantResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{28}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LeaseGrantResponse) GetId() int64 {
@@ -2288,7 +2425,7 @@ type LeaseRevokeRequest struct {
 
 func (x *LeaseRevokeRequest) Reset() {
 	*x = LeaseRevokeRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2437,7 @@ func (x *LeaseRevokeRequest) String() string {
 func (*LeaseRevokeRequest) ProtoMessage() {}
 
 func (x *LeaseRevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[29]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2450,7 @@ func (x *LeaseRevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRevokeRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRevokeRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{29}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeaseRevokeRequest) GetId() int64 {
@@ -2334,7 +2471,7 @@ type LeaseRevokeResponse struct {
 
 func (x *LeaseRevokeResponse) Reset() {
 	*x = LeaseRevokeResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2483,7 @@ func (x *LeaseRevokeResponse) String() string {
 func (*LeaseRevokeResponse) ProtoMessage() {}
 
 func (x *LeaseRevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[30]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2496,7 @@ func (x *LeaseRevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRevokeResponse.ProtoReflect.Descriptor instead.
 func (*LeaseRevokeResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{30}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeaseRevokeResponse) GetRevision() int64 {
@@ -2380,7 +2517,7 @@ type LeaseKeepAliveRequest struct {
 
 func (x *LeaseKeepAliveRequest) Reset() {
 	*x = LeaseKeepAliveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2392,7 +2529,7 @@ func (x *LeaseKeepAliveRequest) String() string {
 func (*LeaseKeepAliveRequest) ProtoMessage() {}
 
 func (x *LeaseKeepAliveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[31]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2405,7 +2542,7 @@ func (x *LeaseKeepAliveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseKeepAliveRequest.ProtoReflect.Descriptor instead.
 func (*LeaseKeepAliveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{31}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LeaseKeepAliveRequest) GetId() int64 {
@@ -2428,7 +2565,7 @@ type LeaseKeepAliveResponse struct {
 
 func (x *LeaseKeepAliveResponse) Reset() {
 	*x = LeaseKeepAliveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2577,7 @@ func (x *LeaseKeepAliveResponse) String() string {
 func (*LeaseKeepAliveResponse) ProtoMessage() {}
 
 func (x *LeaseKeepAliveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[32]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2590,7 @@ func (x *LeaseKeepAliveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseKeepAliveResponse.ProtoReflect.Descriptor instead.
 func (*LeaseKeepAliveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{32}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LeaseKeepAliveResponse) GetId() int64 {
@@ -2479,7 +2616,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2491,7 +2628,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[33]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2504,7 +2641,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{33}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
 }
 
 // StatusResponse is how a member sees the store.
@@ -2546,7 +2683,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2695,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[34]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2708,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{34}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *StatusResponse) GetMemberId() string {
@@ -2690,7 +2827,7 @@ type HashRequest struct {
 
 func (x *HashRequest) Reset() {
 	*x = HashRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +2839,7 @@ func (x *HashRequest) String() string {
 func (*HashRequest) ProtoMessage() {}
 
 func (x *HashRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[35]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +2852,7 @@ func (x *HashRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashRequest.ProtoReflect.Descriptor instead.
 func (*HashRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{35}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *HashRequest) GetRevision() int64 {
@@ -2743,7 +2880,7 @@ type HashResponse struct {
 
 func (x *HashResponse) Reset() {
 	*x = HashResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2892,7 @@ func (x *HashResponse) String() string {
 func (*HashResponse) ProtoMessage() {}
 
 func (x *HashResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[36]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2905,7 @@ func (x *HashResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashResponse.ProtoReflect.Descriptor instead.
 func (*HashResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{36}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *HashResponse) GetMemberId() string {
@@ -2814,7 +2951,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2826,7 +2963,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[37]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2839,7 +2976,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{37}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Member) GetId() string {
@@ -2872,7 +3009,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2884,7 +3021,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[38]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2897,7 +3034,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{38}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
 }
 
 // SnapshotResponse is a piece of the copy.
@@ -2915,7 +3052,7 @@ type SnapshotResponse struct {
 
 func (x *SnapshotResponse) Reset() {
 	*x = SnapshotResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2927,7 +3064,7 @@ func (x *SnapshotResponse) String() string {
 func (*SnapshotResponse) ProtoMessage() {}
 
 func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[39]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2940,7 +3077,7 @@ func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{39}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SnapshotResponse) GetData() []byte {
@@ -2977,7 +3114,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2989,7 +3126,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[40]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3002,7 +3139,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{40}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RestoreRequest) GetData() []byte {
@@ -3030,7 +3167,7 @@ type RestoreResponse struct {
 
 func (x *RestoreResponse) Reset() {
 	*x = RestoreResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3042,7 +3179,7 @@ func (x *RestoreResponse) String() string {
 func (*RestoreResponse) ProtoMessage() {}
 
 func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[41]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3055,7 +3192,7 @@ func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResponse.ProtoReflect.Descriptor instead.
 func (*RestoreResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{41}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RestoreResponse) GetRevision() int64 {
@@ -3076,7 +3213,7 @@ type MemberAddRequest struct {
 
 func (x *MemberAddRequest) Reset() {
 	*x = MemberAddRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3088,7 +3225,7 @@ func (x *MemberAddRequest) String() string {
 func (*MemberAddRequest) ProtoMessage() {}
 
 func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[42]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3101,7 +3238,7 @@ func (x *MemberAddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddRequest.ProtoReflect.Descriptor instead.
 func (*MemberAddRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{42}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MemberAddRequest) GetMember() *Member {
@@ -3122,7 +3259,7 @@ type MemberAddResponse struct {
 
 func (x *MemberAddResponse) Reset() {
 	*x = MemberAddResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3134,7 +3271,7 @@ func (x *MemberAddResponse) String() string {
 func (*MemberAddResponse) ProtoMessage() {}
 
 func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[43]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3147,7 +3284,7 @@ func (x *MemberAddResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberAddResponse.ProtoReflect.Descriptor instead.
 func (*MemberAddResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{43}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MemberAddResponse) GetMembers() []*Member {
@@ -3168,7 +3305,7 @@ type MemberRemoveRequest struct {
 
 func (x *MemberRemoveRequest) Reset() {
 	*x = MemberRemoveRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3180,7 +3317,7 @@ func (x *MemberRemoveRequest) String() string {
 func (*MemberRemoveRequest) ProtoMessage() {}
 
 func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[44]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3193,7 +3330,7 @@ func (x *MemberRemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveRequest.ProtoReflect.Descriptor instead.
 func (*MemberRemoveRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{44}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MemberRemoveRequest) GetId() string {
@@ -3214,7 +3351,7 @@ type MemberRemoveResponse struct {
 
 func (x *MemberRemoveResponse) Reset() {
 	*x = MemberRemoveResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3226,7 +3363,7 @@ func (x *MemberRemoveResponse) String() string {
 func (*MemberRemoveResponse) ProtoMessage() {}
 
 func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[45]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3239,7 +3376,7 @@ func (x *MemberRemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRemoveResponse.ProtoReflect.Descriptor instead.
 func (*MemberRemoveResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{45}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MemberRemoveResponse) GetMembers() []*Member {
@@ -3260,7 +3397,7 @@ type MemberPromoteRequest struct {
 
 func (x *MemberPromoteRequest) Reset() {
 	*x = MemberPromoteRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3272,7 +3409,7 @@ func (x *MemberPromoteRequest) String() string {
 func (*MemberPromoteRequest) ProtoMessage() {}
 
 func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[46]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3285,7 +3422,7 @@ func (x *MemberPromoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteRequest.ProtoReflect.Descriptor instead.
 func (*MemberPromoteRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{46}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MemberPromoteRequest) GetId() string {
@@ -3306,7 +3443,7 @@ type MemberPromoteResponse struct {
 
 func (x *MemberPromoteResponse) Reset() {
 	*x = MemberPromoteResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3318,7 +3455,7 @@ func (x *MemberPromoteResponse) String() string {
 func (*MemberPromoteResponse) ProtoMessage() {}
 
 func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[47]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3331,7 +3468,7 @@ func (x *MemberPromoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberPromoteResponse.ProtoReflect.Descriptor instead.
 func (*MemberPromoteResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{47}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *MemberPromoteResponse) GetMembers() []*Member {
@@ -3352,7 +3489,7 @@ type MoveLeaderRequest struct {
 
 func (x *MoveLeaderRequest) Reset() {
 	*x = MoveLeaderRequest{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[48]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3364,7 +3501,7 @@ func (x *MoveLeaderRequest) String() string {
 func (*MoveLeaderRequest) ProtoMessage() {}
 
 func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[48]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3377,7 +3514,7 @@ func (x *MoveLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderRequest.ProtoReflect.Descriptor instead.
 func (*MoveLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{48}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MoveLeaderRequest) GetId() string {
@@ -3398,7 +3535,7 @@ type MoveLeaderResponse struct {
 
 func (x *MoveLeaderResponse) Reset() {
 	*x = MoveLeaderResponse{}
-	mi := &file_kaji_store_v1_store_proto_msgTypes[49]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3410,7 +3547,7 @@ func (x *MoveLeaderResponse) String() string {
 func (*MoveLeaderResponse) ProtoMessage() {}
 
 func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kaji_store_v1_store_proto_msgTypes[49]
+	mi := &file_kaji_store_v1_store_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3423,7 +3560,7 @@ func (x *MoveLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeaderResponse.ProtoReflect.Descriptor instead.
 func (*MoveLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{49}
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *MoveLeaderResponse) GetLeaderId() string {
@@ -3458,7 +3595,16 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12)\n" +
 	"\x03kvs\x18\x02 \x03(\v2\x17.kaji.store.v1.KeyValueR\x03kvs\x12\x12\n" +
 	"\x04more\x18\x03 \x01(\bR\x04more\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x03R\x05count\"\xfd\x01\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"d\n" +
+	"\x12RangeStreamRequest\x121\n" +
+	"\x05range\x18\x01 \x01(\v2\x1b.kaji.store.v1.RangeRequestR\x05range\x12\x1b\n" +
+	"\tmax_bytes\x18\x02 \x01(\x03R\bmaxBytes\"\x9a\x01\n" +
+	"\x13RangeStreamResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12)\n" +
+	"\x03kvs\x18\x02 \x03(\v2\x17.kaji.store.v1.KeyValueR\x03kvs\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\bR\x04last\"\xfd\x01\n" +
 	"\aCompare\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12:\n" +
 	"\boperator\x18\x02 \x01(\x0e2\x1e.kaji.store.v1.CompareOperatorR\boperator\x12\x1a\n" +
@@ -3641,10 +3787,10 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tEventType\x12\x1a\n" +
 	"\x16EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eEVENT_TYPE_PUT\x10\x01\x12\x15\n" +
-	"\x11EVENT_TYPE_DELETE\x10\x022\xcc\n" +
-	"\n" +
+	"\x11EVENT_TYPE_DELETE\x10\x022\xa4\v\n" +
 	"\fStoreService\x12B\n" +
-	"\x05Range\x12\x1b.kaji.store.v1.RangeRequest\x1a\x1c.kaji.store.v1.RangeResponse\x12<\n" +
+	"\x05Range\x12\x1b.kaji.store.v1.RangeRequest\x1a\x1c.kaji.store.v1.RangeResponse\x12V\n" +
+	"\vRangeStream\x12!.kaji.store.v1.RangeStreamRequest\x1a\".kaji.store.v1.RangeStreamResponse0\x01\x12<\n" +
 	"\x03Txn\x12\x19.kaji.store.v1.TxnRequest\x1a\x1a.kaji.store.v1.TxnResponse\x12O\n" +
 	"\bExchange\x12\x1e.kaji.store.v1.ExchangeRequest\x1a\x1f.kaji.store.v1.ExchangeResponse(\x010\x01\x12D\n" +
 	"\x05Watch\x12\x1b.kaji.store.v1.WatchRequest\x1a\x1c.kaji.store.v1.WatchResponse0\x01\x12R\n" +
@@ -3677,142 +3823,148 @@ func file_kaji_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_kaji_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_kaji_store_v1_store_proto_goTypes = []any{
 	(CompareOperator)(0),           // 0: kaji.store.v1.CompareOperator
 	(EventType)(0),                 // 1: kaji.store.v1.EventType
 	(*KeyValue)(nil),               // 2: kaji.store.v1.KeyValue
 	(*RangeRequest)(nil),           // 3: kaji.store.v1.RangeRequest
 	(*RangeResponse)(nil),          // 4: kaji.store.v1.RangeResponse
-	(*Compare)(nil),                // 5: kaji.store.v1.Compare
-	(*Op)(nil),                     // 6: kaji.store.v1.Op
-	(*PutOp)(nil),                  // 7: kaji.store.v1.PutOp
-	(*DeleteOp)(nil),               // 8: kaji.store.v1.DeleteOp
-	(*OpResult)(nil),               // 9: kaji.store.v1.OpResult
-	(*PutResult)(nil),              // 10: kaji.store.v1.PutResult
-	(*DeleteResult)(nil),           // 11: kaji.store.v1.DeleteResult
-	(*TxnRequest)(nil),             // 12: kaji.store.v1.TxnRequest
-	(*TxnResponse)(nil),            // 13: kaji.store.v1.TxnResponse
-	(*ExchangeRequest)(nil),        // 14: kaji.store.v1.ExchangeRequest
-	(*ExchangeCall)(nil),           // 15: kaji.store.v1.ExchangeCall
-	(*ExchangeResponse)(nil),       // 16: kaji.store.v1.ExchangeResponse
-	(*ExchangeAnswer)(nil),         // 17: kaji.store.v1.ExchangeAnswer
-	(*ExchangeFailure)(nil),        // 18: kaji.store.v1.ExchangeFailure
-	(*WatchRequest)(nil),           // 19: kaji.store.v1.WatchRequest
-	(*WatchResponse)(nil),          // 20: kaji.store.v1.WatchResponse
-	(*WatchManyRequest)(nil),       // 21: kaji.store.v1.WatchManyRequest
-	(*WatchBegin)(nil),             // 22: kaji.store.v1.WatchBegin
-	(*WatchCancel)(nil),            // 23: kaji.store.v1.WatchCancel
-	(*WatchManyResponse)(nil),      // 24: kaji.store.v1.WatchManyResponse
-	(*WatchEnd)(nil),               // 25: kaji.store.v1.WatchEnd
-	(*Event)(nil),                  // 26: kaji.store.v1.Event
-	(*CompactRequest)(nil),         // 27: kaji.store.v1.CompactRequest
-	(*CompactResponse)(nil),        // 28: kaji.store.v1.CompactResponse
-	(*LeaseGrantRequest)(nil),      // 29: kaji.store.v1.LeaseGrantRequest
-	(*LeaseGrantResponse)(nil),     // 30: kaji.store.v1.LeaseGrantResponse
-	(*LeaseRevokeRequest)(nil),     // 31: kaji.store.v1.LeaseRevokeRequest
-	(*LeaseRevokeResponse)(nil),    // 32: kaji.store.v1.LeaseRevokeResponse
-	(*LeaseKeepAliveRequest)(nil),  // 33: kaji.store.v1.LeaseKeepAliveRequest
-	(*LeaseKeepAliveResponse)(nil), // 34: kaji.store.v1.LeaseKeepAliveResponse
-	(*StatusRequest)(nil),          // 35: kaji.store.v1.StatusRequest
-	(*StatusResponse)(nil),         // 36: kaji.store.v1.StatusResponse
-	(*HashRequest)(nil),            // 37: kaji.store.v1.HashRequest
-	(*HashResponse)(nil),           // 38: kaji.store.v1.HashResponse
-	(*Member)(nil),                 // 39: kaji.store.v1.Member
-	(*SnapshotRequest)(nil),        // 40: kaji.store.v1.SnapshotRequest
-	(*SnapshotResponse)(nil),       // 41: kaji.store.v1.SnapshotResponse
-	(*RestoreRequest)(nil),         // 42: kaji.store.v1.RestoreRequest
-	(*RestoreResponse)(nil),        // 43: kaji.store.v1.RestoreResponse
-	(*MemberAddRequest)(nil),       // 44: kaji.store.v1.MemberAddRequest
-	(*MemberAddResponse)(nil),      // 45: kaji.store.v1.MemberAddResponse
-	(*MemberRemoveRequest)(nil),    // 46: kaji.store.v1.MemberRemoveRequest
-	(*MemberRemoveResponse)(nil),   // 47: kaji.store.v1.MemberRemoveResponse
-	(*MemberPromoteRequest)(nil),   // 48: kaji.store.v1.MemberPromoteRequest
-	(*MemberPromoteResponse)(nil),  // 49: kaji.store.v1.MemberPromoteResponse
-	(*MoveLeaderRequest)(nil),      // 50: kaji.store.v1.MoveLeaderRequest
-	(*MoveLeaderResponse)(nil),     // 51: kaji.store.v1.MoveLeaderResponse
-	(*durationpb.Duration)(nil),    // 52: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 53: google.protobuf.Timestamp
+	(*RangeStreamRequest)(nil),     // 5: kaji.store.v1.RangeStreamRequest
+	(*RangeStreamResponse)(nil),    // 6: kaji.store.v1.RangeStreamResponse
+	(*Compare)(nil),                // 7: kaji.store.v1.Compare
+	(*Op)(nil),                     // 8: kaji.store.v1.Op
+	(*PutOp)(nil),                  // 9: kaji.store.v1.PutOp
+	(*DeleteOp)(nil),               // 10: kaji.store.v1.DeleteOp
+	(*OpResult)(nil),               // 11: kaji.store.v1.OpResult
+	(*PutResult)(nil),              // 12: kaji.store.v1.PutResult
+	(*DeleteResult)(nil),           // 13: kaji.store.v1.DeleteResult
+	(*TxnRequest)(nil),             // 14: kaji.store.v1.TxnRequest
+	(*TxnResponse)(nil),            // 15: kaji.store.v1.TxnResponse
+	(*ExchangeRequest)(nil),        // 16: kaji.store.v1.ExchangeRequest
+	(*ExchangeCall)(nil),           // 17: kaji.store.v1.ExchangeCall
+	(*ExchangeResponse)(nil),       // 18: kaji.store.v1.ExchangeResponse
+	(*ExchangeAnswer)(nil),         // 19: kaji.store.v1.ExchangeAnswer
+	(*ExchangeFailure)(nil),        // 20: kaji.store.v1.ExchangeFailure
+	(*WatchRequest)(nil),           // 21: kaji.store.v1.WatchRequest
+	(*WatchResponse)(nil),          // 22: kaji.store.v1.WatchResponse
+	(*WatchManyRequest)(nil),       // 23: kaji.store.v1.WatchManyRequest
+	(*WatchBegin)(nil),             // 24: kaji.store.v1.WatchBegin
+	(*WatchCancel)(nil),            // 25: kaji.store.v1.WatchCancel
+	(*WatchManyResponse)(nil),      // 26: kaji.store.v1.WatchManyResponse
+	(*WatchEnd)(nil),               // 27: kaji.store.v1.WatchEnd
+	(*Event)(nil),                  // 28: kaji.store.v1.Event
+	(*CompactRequest)(nil),         // 29: kaji.store.v1.CompactRequest
+	(*CompactResponse)(nil),        // 30: kaji.store.v1.CompactResponse
+	(*LeaseGrantRequest)(nil),      // 31: kaji.store.v1.LeaseGrantRequest
+	(*LeaseGrantResponse)(nil),     // 32: kaji.store.v1.LeaseGrantResponse
+	(*LeaseRevokeRequest)(nil),     // 33: kaji.store.v1.LeaseRevokeRequest
+	(*LeaseRevokeResponse)(nil),    // 34: kaji.store.v1.LeaseRevokeResponse
+	(*LeaseKeepAliveRequest)(nil),  // 35: kaji.store.v1.LeaseKeepAliveRequest
+	(*LeaseKeepAliveResponse)(nil), // 36: kaji.store.v1.LeaseKeepAliveResponse
+	(*StatusRequest)(nil),          // 37: kaji.store.v1.StatusRequest
+	(*StatusResponse)(nil),         // 38: kaji.store.v1.StatusResponse
+	(*HashRequest)(nil),            // 39: kaji.store.v1.HashRequest
+	(*HashResponse)(nil),           // 40: kaji.store.v1.HashResponse
+	(*Member)(nil),                 // 41: kaji.store.v1.Member
+	(*SnapshotRequest)(nil),        // 42: kaji.store.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),       // 43: kaji.store.v1.SnapshotResponse
+	(*RestoreRequest)(nil),         // 44: kaji.store.v1.RestoreRequest
+	(*RestoreResponse)(nil),        // 45: kaji.store.v1.RestoreResponse
+	(*MemberAddRequest)(nil),       // 46: kaji.store.v1.MemberAddRequest
+	(*MemberAddResponse)(nil),      // 47: kaji.store.v1.MemberAddResponse
+	(*MemberRemoveRequest)(nil),    // 48: kaji.store.v1.MemberRemoveRequest
+	(*MemberRemoveResponse)(nil),   // 49: kaji.store.v1.MemberRemoveResponse
+	(*MemberPromoteRequest)(nil),   // 50: kaji.store.v1.MemberPromoteRequest
+	(*MemberPromoteResponse)(nil),  // 51: kaji.store.v1.MemberPromoteResponse
+	(*MoveLeaderRequest)(nil),      // 52: kaji.store.v1.MoveLeaderRequest
+	(*MoveLeaderResponse)(nil),     // 53: kaji.store.v1.MoveLeaderResponse
+	(*durationpb.Duration)(nil),    // 54: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 55: google.protobuf.Timestamp
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	2,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
-	0,  // 1: kaji.store.v1.Compare.operator:type_name -> kaji.store.v1.CompareOperator
-	7,  // 2: kaji.store.v1.Op.put:type_name -> kaji.store.v1.PutOp
-	8,  // 3: kaji.store.v1.Op.delete:type_name -> kaji.store.v1.DeleteOp
-	3,  // 4: kaji.store.v1.Op.range:type_name -> kaji.store.v1.RangeRequest
-	10, // 5: kaji.store.v1.OpResult.put:type_name -> kaji.store.v1.PutResult
-	11, // 6: kaji.store.v1.OpResult.delete:type_name -> kaji.store.v1.DeleteResult
-	4,  // 7: kaji.store.v1.OpResult.range:type_name -> kaji.store.v1.RangeResponse
-	2,  // 8: kaji.store.v1.PutResult.previous:type_name -> kaji.store.v1.KeyValue
-	2,  // 9: kaji.store.v1.DeleteResult.previous:type_name -> kaji.store.v1.KeyValue
-	5,  // 10: kaji.store.v1.TxnRequest.compares:type_name -> kaji.store.v1.Compare
-	6,  // 11: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
-	6,  // 12: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
-	9,  // 13: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
-	15, // 14: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
-	12, // 15: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
-	3,  // 16: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
-	17, // 17: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
-	13, // 18: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
-	4,  // 19: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
-	18, // 20: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
-	26, // 21: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
-	22, // 22: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
-	23, // 23: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
-	19, // 24: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
-	20, // 25: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
-	25, // 26: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
-	1,  // 27: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
-	2,  // 28: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
-	2,  // 29: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	52, // 30: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	52, // 31: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	52, // 32: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	39, // 33: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	53, // 34: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
-	39, // 35: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	39, // 36: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	39, // 37: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	39, // 38: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	3,  // 39: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	12, // 40: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	14, // 41: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
-	19, // 42: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	21, // 43: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
-	27, // 44: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	29, // 45: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	31, // 46: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	33, // 47: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	35, // 48: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	37, // 49: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
-	40, // 50: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	42, // 51: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	44, // 52: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	46, // 53: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	48, // 54: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	50, // 55: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	4,  // 56: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	13, // 57: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	16, // 58: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
-	20, // 59: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	24, // 60: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
-	28, // 61: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	30, // 62: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	32, // 63: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	34, // 64: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	36, // 65: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	38, // 66: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
-	41, // 67: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	43, // 68: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	45, // 69: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	47, // 70: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	49, // 71: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	51, // 72: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	56, // [56:73] is the sub-list for method output_type
-	39, // [39:56] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	3,  // 1: kaji.store.v1.RangeStreamRequest.range:type_name -> kaji.store.v1.RangeRequest
+	2,  // 2: kaji.store.v1.RangeStreamResponse.kvs:type_name -> kaji.store.v1.KeyValue
+	0,  // 3: kaji.store.v1.Compare.operator:type_name -> kaji.store.v1.CompareOperator
+	9,  // 4: kaji.store.v1.Op.put:type_name -> kaji.store.v1.PutOp
+	10, // 5: kaji.store.v1.Op.delete:type_name -> kaji.store.v1.DeleteOp
+	3,  // 6: kaji.store.v1.Op.range:type_name -> kaji.store.v1.RangeRequest
+	12, // 7: kaji.store.v1.OpResult.put:type_name -> kaji.store.v1.PutResult
+	13, // 8: kaji.store.v1.OpResult.delete:type_name -> kaji.store.v1.DeleteResult
+	4,  // 9: kaji.store.v1.OpResult.range:type_name -> kaji.store.v1.RangeResponse
+	2,  // 10: kaji.store.v1.PutResult.previous:type_name -> kaji.store.v1.KeyValue
+	2,  // 11: kaji.store.v1.DeleteResult.previous:type_name -> kaji.store.v1.KeyValue
+	7,  // 12: kaji.store.v1.TxnRequest.compares:type_name -> kaji.store.v1.Compare
+	8,  // 13: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
+	8,  // 14: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
+	11, // 15: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
+	17, // 16: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
+	14, // 17: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
+	3,  // 18: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
+	19, // 19: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
+	15, // 20: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
+	4,  // 21: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
+	20, // 22: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
+	28, // 23: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
+	24, // 24: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
+	25, // 25: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
+	21, // 26: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
+	22, // 27: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
+	27, // 28: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
+	1,  // 29: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
+	2,  // 30: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
+	2,  // 31: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
+	54, // 32: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	54, // 33: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	54, // 34: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	41, // 35: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	55, // 36: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
+	41, // 37: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	41, // 38: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	41, // 39: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	41, // 40: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	3,  // 41: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	5,  // 42: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
+	14, // 43: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	16, // 44: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
+	21, // 45: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	23, // 46: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	29, // 47: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	31, // 48: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	33, // 49: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	35, // 50: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	37, // 51: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	39, // 52: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
+	42, // 53: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	44, // 54: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	46, // 55: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	48, // 56: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	50, // 57: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	52, // 58: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	4,  // 59: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	6,  // 60: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
+	15, // 61: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	18, // 62: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
+	22, // 63: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	26, // 64: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	30, // 65: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	32, // 66: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	34, // 67: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	36, // 68: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	38, // 69: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	40, // 70: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
+	43, // 71: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	45, // 72: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	47, // 73: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	49, // 74: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	51, // 75: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	53, // 76: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	59, // [59:77] is the sub-list for method output_type
+	41, // [41:59] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
@@ -3820,38 +3972,38 @@ func file_kaji_store_v1_store_proto_init() {
 	if File_kaji_store_v1_store_proto != nil {
 		return
 	}
-	file_kaji_store_v1_store_proto_msgTypes[3].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[5].OneofWrappers = []any{
 		(*Compare_Version)(nil),
 		(*Compare_CreateRevision)(nil),
 		(*Compare_ModRevision)(nil),
 		(*Compare_Value)(nil),
 		(*Compare_Lease)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[4].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[6].OneofWrappers = []any{
 		(*Op_Put)(nil),
 		(*Op_Delete)(nil),
 		(*Op_Range)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[7].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[9].OneofWrappers = []any{
 		(*OpResult_Put)(nil),
 		(*OpResult_Delete)(nil),
 		(*OpResult_Range)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[13].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[15].OneofWrappers = []any{
 		(*ExchangeCall_Txn)(nil),
 		(*ExchangeCall_Range)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[15].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[17].OneofWrappers = []any{
 		(*ExchangeAnswer_Txn)(nil),
 		(*ExchangeAnswer_Range)(nil),
 		(*ExchangeAnswer_Failure)(nil),
 		(*ExchangeAnswer_TooLarge)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[19].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[21].OneofWrappers = []any{
 		(*WatchManyRequest_Begin)(nil),
 		(*WatchManyRequest_Cancel)(nil),
 	}
-	file_kaji_store_v1_store_proto_msgTypes[22].OneofWrappers = []any{
+	file_kaji_store_v1_store_proto_msgTypes[24].OneofWrappers = []any{
 		(*WatchManyResponse_Response)(nil),
 		(*WatchManyResponse_End)(nil),
 	}
@@ -3861,7 +4013,7 @@ func file_kaji_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_store_v1_store_proto_rawDesc), len(file_kaji_store_v1_store_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   50,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	StoreService_Range_FullMethodName          = "/kaji.store.v1.StoreService/Range"
+	StoreService_RangeStream_FullMethodName    = "/kaji.store.v1.StoreService/RangeStream"
 	StoreService_Txn_FullMethodName            = "/kaji.store.v1.StoreService/Txn"
 	StoreService_Exchange_FullMethodName       = "/kaji.store.v1.StoreService/Exchange"
 	StoreService_Watch_FullMethodName          = "/kaji.store.v1.StoreService/Watch"
@@ -49,6 +50,8 @@ const (
 type StoreServiceClient interface {
 	// Range reads keys in order at one revision. A compacted revision is OUT_OF_RANGE, a future one INVALID_ARGUMENT.
 	Range(ctx context.Context, in *RangeRequest, opts ...grpc.CallOption) (*RangeResponse, error)
+	// RangeStream reads as Range does, at one revision, in messages of about 256 KiB and with no bound on them all.
+	RangeStream(ctx context.Context, in *RangeStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RangeStreamResponse], error)
 	// Txn compares, then applies one of two lists of writes, atomically, at one new revision.
 	Txn(ctx context.Context, in *TxnRequest, opts ...grpc.CallOption) (*TxnResponse, error)
 	// Exchange carries Range and Txn calls of many callers over one stream, several in a message, and their answers in
@@ -104,6 +107,25 @@ func (c *storeServiceClient) Range(ctx context.Context, in *RangeRequest, opts .
 	return out, nil
 }
 
+func (c *storeServiceClient) RangeStream(ctx context.Context, in *RangeStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RangeStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[0], StoreService_RangeStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RangeStreamRequest, RangeStreamResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StoreService_RangeStreamClient = grpc.ServerStreamingClient[RangeStreamResponse]
+
 func (c *storeServiceClient) Txn(ctx context.Context, in *TxnRequest, opts ...grpc.CallOption) (*TxnResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(TxnResponse)
@@ -116,7 +138,7 @@ func (c *storeServiceClient) Txn(ctx context.Context, in *TxnRequest, opts ...gr
 
 func (c *storeServiceClient) Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[0], StoreService_Exchange_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[1], StoreService_Exchange_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +151,7 @@ type StoreService_ExchangeClient = grpc.BidiStreamingClient[ExchangeRequest, Exc
 
 func (c *storeServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[1], StoreService_Watch_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[2], StoreService_Watch_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +170,7 @@ type StoreService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
 func (c *storeServiceClient) WatchMany(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchManyRequest, WatchManyResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[2], StoreService_WatchMany_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[3], StoreService_WatchMany_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +213,7 @@ func (c *storeServiceClient) LeaseRevoke(ctx context.Context, in *LeaseRevokeReq
 
 func (c *storeServiceClient) LeaseKeepAlive(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[LeaseKeepAliveRequest, LeaseKeepAliveResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[3], StoreService_LeaseKeepAlive_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[4], StoreService_LeaseKeepAlive_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +246,7 @@ func (c *storeServiceClient) Hash(ctx context.Context, in *HashRequest, opts ...
 
 func (c *storeServiceClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[4], StoreService_Snapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[5], StoreService_Snapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +265,7 @@ type StoreService_SnapshotClient = grpc.ServerStreamingClient[SnapshotResponse]
 
 func (c *storeServiceClient) Restore(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreRequest, RestoreResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[5], StoreService_Restore_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StoreService_ServiceDesc.Streams[6], StoreService_Restore_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -302,6 +324,8 @@ func (c *storeServiceClient) MoveLeader(ctx context.Context, in *MoveLeaderReque
 type StoreServiceServer interface {
 	// Range reads keys in order at one revision. A compacted revision is OUT_OF_RANGE, a future one INVALID_ARGUMENT.
 	Range(context.Context, *RangeRequest) (*RangeResponse, error)
+	// RangeStream reads as Range does, at one revision, in messages of about 256 KiB and with no bound on them all.
+	RangeStream(*RangeStreamRequest, grpc.ServerStreamingServer[RangeStreamResponse]) error
 	// Txn compares, then applies one of two lists of writes, atomically, at one new revision.
 	Txn(context.Context, *TxnRequest) (*TxnResponse, error)
 	// Exchange carries Range and Txn calls of many callers over one stream, several in a message, and their answers in
@@ -349,6 +373,9 @@ type UnimplementedStoreServiceServer struct{}
 
 func (UnimplementedStoreServiceServer) Range(context.Context, *RangeRequest) (*RangeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Range not implemented")
+}
+func (UnimplementedStoreServiceServer) RangeStream(*RangeStreamRequest, grpc.ServerStreamingServer[RangeStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method RangeStream not implemented")
 }
 func (UnimplementedStoreServiceServer) Txn(context.Context, *TxnRequest) (*TxnResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Txn not implemented")
@@ -436,6 +463,17 @@ func _StoreService_Range_Handler(srv interface{}, ctx context.Context, dec func(
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _StoreService_RangeStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RangeStreamRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StoreServiceServer).RangeStream(m, &grpc.GenericServerStream[RangeStreamRequest, RangeStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StoreService_RangeStreamServer = grpc.ServerStreamingServer[RangeStreamResponse]
 
 func _StoreService_Txn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(TxnRequest)
@@ -720,6 +758,11 @@ var StoreService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "RangeStream",
+			Handler:       _StoreService_RangeStream_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "Exchange",
 			Handler:       _StoreService_Exchange_Handler,
