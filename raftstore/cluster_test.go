@@ -33,6 +33,7 @@ type node struct {
 	*raftstore.Member
 	id, address string
 	peers       []raftstore.Peer
+	listener    net.Listener
 	stop        context.CancelFunc
 	served      chan error
 }
@@ -134,7 +135,7 @@ func (c *cluster) run(nd *node, l net.Listener) {
 		c.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	nd.Member, nd.stop, nd.served = m, stop, make(chan error, 1)
+	nd.Member, nd.listener, nd.stop, nd.served = m, l, stop, make(chan error, 1)
 	go func() { nd.served <- m.Serve(ctx) }()
 }
 

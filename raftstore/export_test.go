@@ -35,6 +35,9 @@ func (m *Member) ForceSnapshot() error { return m.raft.Snapshot().Error() }
 // Leading tells whether the member leads and is ready.
 func (m *Member) Leading() bool { return m.leading() }
 
+// Stand has the member stand for election.
+func (m *Member) Stand() error { return (&succession{member: m, transport: m.transport}).stand() }
+
 // NextLeaderChange is closed when something about leadership changes.
 func (m *Member) NextLeaderChange() <-chan struct{} { return m.leaderChanged.next() }
 

@@ -28,9 +28,10 @@ type Member struct {
 	fsm   *fsm
 	hub   *watch.Hub
 
-	raft   *raft.Raft
-	kept   *storage
-	keeper *keeper
+	raft      *raft.Raft
+	transport raft.Transport
+	kept      *storage
+	keeper    *keeper
 	// stream is where connections of other members come in; a simulated member has none.
 	stream *raftStream
 	peers  connections
@@ -77,6 +78,8 @@ func openMember(cfg Config, log hclog.Logger) (*Member, error) {
 		return nil, err
 	}
 	m.stream = stream
+	succession := &succession{member: m, transport: m.transport}
+	m.running.Go(func() { succession.run(m.living) })
 	return m, nil
 }
 
@@ -153,6 +156,7 @@ func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 			m.log.Info("new store", "members", len(first.Servers))
 		}
 	}
+	m.transport = transport
 	m.raft, err = startRaft(rc, m.fsm, logs, stable, snapshots, transport)
 	return err
 }
@@ -290,6 +294,9 @@ func (m *Member) shutDown() {
 	m.close.Do(func() {
 		close(m.closing)
 		m.drain()
+		if m.stream != nil {
+			m.stream.stopDialing()
+		}
 		if err := m.raft.Shutdown().Error(); err != nil {
 			m.log.Warn("Raft did not shut down well", "error", err)
 		}

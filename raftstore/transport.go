@@ -41,14 +41,15 @@ func (m *muxCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.Au
 	if state.NegotiatedProtocol != raftProtocol {
 		return conn, info, nil
 	}
-	if err := provesStore(state); err != nil {
+	member, err := provesStore(state)
+	if err != nil {
 		return nil, nil, err
 	}
 	// gRPC bounds the handshake by a deadline; from here the connection is Raft's.
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, err
 	}
-	m.raft.deliver(conn)
+	m.raft.deliver(&memberConn{Conn: conn, member: member, stream: m.raft})
 	return nil, nil, credentials.ErrConnDispatched
 }
 
@@ -57,16 +58,17 @@ func (m *muxCredentials) Clone() credentials.TransportCredentials {
 	return &muxCredentials{TransportCredentials: m.TransportCredentials.Clone(), raft: m.raft}
 }
 
-// provesStore refuses peers that are not members of the store.
-func provesStore(state tls.ConnectionState) error {
+// provesStore gives the id of the member that the peer is, and refuses peers that are none.
+func provesStore(state tls.ConnectionState) (id string, err error) {
 	if len(state.VerifiedChains) == 0 {
-		return errors.New("raft: the peer has no verified certificate")
+		return "", errors.New("raft: the peer has no verified certificate")
 	}
 	who := identity.FromCertificate(state.VerifiedChains[0][0])
-	if _, ok := who.Store(); !ok {
-		return errors.New("raft: " + who.String() + " is no member of the store")
+	id, ok := who.Store()
+	if !ok {
+		return "", errors.New("raft: " + who.String() + " is no member of the store")
 	}
-	return nil
+	return id, nil
 }
 
 // raftStream is Raft's way to other members: TLS connections that agreed on raftProtocol.
@@ -74,8 +76,11 @@ type raftStream struct {
 	client   *tls.Config
 	addr     memberAddr
 	incoming chan net.Conn
-	done     chan struct{}
-	once     sync.Once
+	// broken gets the ids of members whose connections to this one ended.
+	broken chan string
+	// leaving is closed when this member is about to stop, done when no connections are taken any more.
+	leaving, done chan struct{}
+	leave, once   sync.Once
 }
 
 var _ raft.StreamLayer = (*raftStream)(nil)
@@ -83,7 +88,10 @@ var _ raft.StreamLayer = (*raftStream)(nil)
 func newRaftStream(client *tls.Config, advertise string) *raftStream {
 	client = client.Clone()
 	client.NextProtos = []string{raftProtocol}
-	return &raftStream{client: client, addr: memberAddr(advertise), incoming: make(chan net.Conn), done: make(chan struct{})}
+	return &raftStream{
+		client: client, addr: memberAddr(advertise), incoming: make(chan net.Conn), broken: make(chan string, 16),
+		leaving: make(chan struct{}), done: make(chan struct{}),
+	}
 }
 
 // deliver hands a connection that was let in to Raft.
@@ -105,8 +113,12 @@ func (s *raftStream) Accept() (net.Conn, error) {
 	}
 }
 
+// stopDialing ends waiting for members that are not running.
+func (s *raftStream) stopDialing() { s.leave.Do(func() { close(s.leaving) }) }
+
 // Close implements net.Listener.
 func (s *raftStream) Close() error {
+	s.stopDialing()
 	s.once.Do(func() { close(s.done) })
 	return nil
 }
@@ -118,17 +130,33 @@ func (s *raftStream) Addr() net.Addr { return s.addr }
 func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	d := tls.Dialer{Config: s.client}
-	conn, err := d.DialContext(ctx, "tcp", string(address))
+	if string(address) == string(s.addr) {
+		return s.dialSelf(ctx)
+	}
+	raw, err := s.dialRunning(ctx, string(address))
 	if err != nil {
 		return nil, err
 	}
-	state := conn.(*tls.Conn).ConnectionState()
+	host, _, err := net.SplitHostPort(string(address))
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	config := s.client.Clone()
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	state := conn.ConnectionState()
 	if state.NegotiatedProtocol != raftProtocol {
 		conn.Close()
 		return nil, errors.New("raft: " + string(address) + " does not speak " + raftProtocol)
 	}
-	if err := provesStore(state); err != nil {
+	if _, err := provesStore(state); err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func (e *etcd) connect(ctx context.Context, failover bool) (client, error) {
 		endpoints = append(endpoints, "https://"+a)
 	}
 	if !failover {
-		i, err := e.leader(ctx)
+		i, err := findLeader(ctx, e)
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,7 @@ func (b *bench) kill(ctx context.Context, s side) (time.Duration, error) {
 		return 0, err
 	}
 	defer c.close()
-	leader, err := s.leader(ctx)
+	leader, err := findLeader(ctx, s)
 	if err != nil {
 		return 0, err
 	}

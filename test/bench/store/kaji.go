@@ -137,7 +137,7 @@ func (k *kaji) connect(ctx context.Context, failover bool) (client, error) {
 	}
 	endpoints := k.addresses
 	if !failover {
-		i, err := k.leader(ctx)
+		i, err := findLeader(ctx, k)
 		if err != nil {
 			return nil, err
 		}

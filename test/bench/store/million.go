@@ -64,7 +64,7 @@ func (b *bench) fillMany(ctx context.Context, s side) error {
 }
 
 func (b *bench) memory(ctx context.Context, s side) error {
-	leader, err := s.leader(ctx)
+	leader, err := findLeader(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (b *bench) memory(ctx context.Context, s side) error {
 // restart stops a member that does not lead, and measures from exec until a serializable read at it, which it answers from its own
 // memory, sees all that had been written.
 func (b *bench) restart(ctx context.Context, s side) (time.Duration, error) {
-	leader, err := s.leader(ctx)
+	leader, err := findLeader(ctx, s)
 	if err != nil {
 		return 0, err
 	}

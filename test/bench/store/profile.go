@@ -17,7 +17,7 @@ func (b *bench) profiled(ctx context.Context, s side, row string, round int, wor
 	if b.p.profiles == "" || round > 0 {
 		return work()
 	}
-	leader, err := s.leader(ctx)
+	leader, err := findLeader(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -62,3 +62,16 @@ func cpu(s side) time.Duration {
 	}
 	return sum
 }
+
+// findLeader waits until a side has a leader: on a busy machine it may be without one for a moment.
+func findLeader(ctx context.Context, s side) (leader int, err error) {
+	for range 100 {
+		if leader, err = s.leader(ctx); err == nil {
+			return leader, nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
+	return 0, err
+}
