@@ -51,6 +51,9 @@ func (m *Member) restore(ctx context.Context, in io.Reader) (int64, error) {
 	if err := m.reads.confirm(ctx, 1); err != nil {
 		return 0, err
 	}
+	if err := m.takeFormat(ctx, copied); err != nil {
+		return 0, err
+	}
 	// Writes that are acknowledged from here until Raft takes the copy are lost with the rest; the margin
 	// keeps their revisions apart from what comes after.
 	copied.Rebase(max(m.state.Revision(), copied.Revision()) + restoreMargin)

@@ -58,6 +58,30 @@ func (m *Member) compactHistory(ctx context.Context, h *historyKeeper, now time.
 	}
 }
 
+// freeChunk bounds for how long freeing what was compacted holds up reads and writes: some hundred microseconds.
+const freeChunk = 256
+
+// compacted is called as a compaction is applied.
+func (m *Member) compacted() {
+	select {
+	case m.freeing <- struct{}{}:
+	default:
+	}
+}
+
+// free frees what was compacted until ctx ends, a little at a time.
+func (m *Member) free(ctx context.Context) {
+	for {
+		select {
+		case <-m.freeing:
+		case <-ctx.Done():
+			return
+		}
+		for m.state.Free(freeChunk) && ctx.Err() == nil {
+		}
+	}
+}
+
 // Compact implements Store.
 func (m *Member) Compact(ctx context.Context, req *storev1.CompactRequest) (*storev1.CompactResponse, error) {
 	return route(ctx, m, func() (*storev1.CompactResponse, error) {

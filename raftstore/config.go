@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"kaji.dev/kaji/raftstore/mvcc"
 )
 
 // Config is what a member of the store needs.
@@ -49,6 +51,9 @@ type Config struct {
 	SnapshotBytes   int64
 	// TrailingEntries is how much log stays after a snapshot, for members that lag; 0 means 2048.
 	TrailingEntries uint64
+
+	// newestFormat is the newest format that the member reads; 0 means this program's. Tests lower it, for members of older programs.
+	newestFormat mvcc.Format
 }
 
 // Peer is a member that a store begins with.
@@ -78,6 +83,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.SnapshotEntries, 8192)
 	setDefault(&c.SnapshotBytes, 256<<20)
 	setDefault(&c.TrailingEntries, 2048)
+	setDefault(&c.newestFormat, mvcc.NewestFormat)
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -40,6 +40,7 @@ var (
 	ErrLeaseNotFound   = &Error{Reason: mvcc.LeaseNotFound, Message: "there is no such lease"}
 	ErrLeaseExists     = &Error{Reason: mvcc.LeaseExists, Message: "the lease exists"}
 	ErrCorrupt         = &Error{Reason: mvcc.Corrupt, Message: "the copy is damaged"}
+	ErrUnreadable      = &Error{Reason: mvcc.Unreadable, Message: "the format cannot be read"}
 	ErrUnavailable     = &Error{Reason: Unavailable, Message: "the store is unavailable"}
 	ErrOutcomeUnknown  = &Error{Reason: OutcomeUnknown, Message: "the outcome of the write is unknown"}
 	ErrNoSpace         = &Error{Reason: NoSpace, Message: "the store's quota is used up"}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/stats"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mvcc"
 )
 
 // Open opens a member as Run does, for tests that want to hold it in their hands.
@@ -31,6 +32,19 @@ func (m *Member) ShutDown() { m.shutDown() }
 
 // ForceSnapshot has Raft write a snapshot and drop the log before it.
 func (m *Member) ForceSnapshot() error { return m.raft.Snapshot().Error() }
+
+// ReadsUpTo makes a member of an older program, which reads no format after newest; 0 for this program.
+func (c *Config) ReadsUpTo(newest uint32) { c.newestFormat = mvcc.Format(newest) }
+
+// Format is the store's, as far as the member has applied.
+func (m *Member) Format() uint32 { return uint32(m.state.Format()) }
+
+// ProposeRaw commits a log entry of any bytes and gives what the state machine answered.
+func (m *Member) ProposeRaw(entry []byte) (any, error) {
+	f := m.raft.Apply(entry, 10*time.Second)
+	err := f.Error()
+	return f.Response(), err
+}
 
 // Leading tells whether the member leads and is ready.
 func (m *Member) Leading() bool { return m.leading() }

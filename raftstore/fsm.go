@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -14,6 +15,9 @@ import (
 	"kaji.dev/kaji/raftstore/mvcc"
 )
 
+// errPoisoned is what commands are answered with that could not be applied.
+var errPoisoned = &Error{Reason: mvcc.Poisoned}
+
 // fsm is what Raft applies committed entries to. Raft calls it from one goroutine.
 type fsm struct {
 	state   *mvcc.State
@@ -25,28 +29,54 @@ type fsm struct {
 	granted func(id int64, ttl time.Duration)
 	// restored is told that there are other leases than before.
 	restored func()
+	// compacted is told that there is something to free, raised what the state's format is.
+	compacted func()
+	raised    func(mvcc.Format)
+	// newest is the newest format that this member reads.
+	newest mvcc.Format
+	// halt ends applying for good.
+	halt halt
 	// logBytes counts what was applied since the last snapshot was begun.
 	logBytes atomic.Int64
 }
 
 var _ raft.BatchingFSM = (*fsm)(nil)
 
-// Apply implements raft.FSM; its response is []mvcc.Result, one for each command of the entry.
+// Apply implements raft.FSM; its response is []mvcc.Result, one for each command of the entry, or the error for which none of them
+// was applied.
 func (f *fsm) Apply(entry *raft.Log) any {
 	start := time.Now()
 	defer f.applied.wake()
+	if err := f.halt.err(); err != nil {
+		return err
+	}
 	var batch storev1.LogEntry
 	if err := proto.Unmarshal(entry.Data, &batch); err != nil {
 		// Every member sees the same bytes and leaves them out alike.
+		f.metrics.leftOut.Inc()
 		f.log.Error("log entry left out: it cannot be read", "index", entry.Index, "error", err)
-		return []mvcc.Result{}
+		return &Error{Reason: mvcc.Poisoned, Message: fmt.Sprintf("log entry %d was left out, as it cannot be read: %s", entry.Index, err)}
+	}
+	// Other members read it, so that leaving it out would make this one differ from them.
+	if err := mvcc.CheckFormat(fmt.Sprintf("log entry %d", entry.Index), max(mvcc.OldestFormat, mvcc.Format(batch.Format)), f.newest); err != nil {
+		f.halt.stop(err)
+		return err
 	}
 	f.logBytes.Add(int64(len(entry.Data)))
 	results := f.state.Apply(batch.Commands)
-	for _, r := range results {
-		if r.LeaseGrant != nil {
+	for i, r := range results {
+		switch {
+		case r.LeaseGrant != nil:
 			f.granted(r.LeaseGrant.Id, r.LeaseGrant.Ttl.AsDuration())
+		case r.Compact != nil:
+			f.compacted()
+		case r.Err != nil && errors.Is(r.Err, errPoisoned):
+			f.metrics.leftOut.Inc()
+			f.log.Error("command left out: applying it failed", "index", entry.Index, "command", i, "error", r.Err, "stack", string(r.Stack))
 		}
+	}
+	if batch.Format > 0 {
+		f.raised(f.state.Format())
 	}
 	f.metrics.applied(len(batch.Commands), time.Since(start))
 	return results
@@ -65,6 +95,9 @@ func (f *fsm) ApplyBatch(entries []*raft.Log) []any {
 
 // Snapshot implements raft.FSM.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	if err := f.halt.err(); err != nil {
+		return nil, err // Raft takes the state for what it handed over, which it is not any more.
+	}
 	f.logBytes.Store(0)
 	return &fsmSnapshot{snapshot: f.state.Snapshot(), log: f.log}, nil
 }
@@ -72,12 +105,23 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 // Restore implements raft.FSM. The state is replaced only once all of the snapshot has proved good.
 func (f *fsm) Restore(in io.ReadCloser) error {
 	defer in.Close()
+	if err := f.halt.err(); err != nil {
+		return err
+	}
 	state, err := mvcc.Read(in)
+	if err == nil {
+		err = mvcc.CheckFormat("the snapshot", state.Format(), f.newest)
+	}
+	if errors.Is(err, ErrUnreadable) {
+		// For good: Raft would go on from the snapshot before, which lacks what is between the two.
+		f.halt.stop(err)
+	}
 	if err != nil {
 		return err
 	}
 	f.state.Replace(state)
 	f.restored()
+	f.raised(state.Format())
 	f.applied.wake()
 	return nil
 }

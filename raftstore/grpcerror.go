@@ -22,6 +22,8 @@ var codeOf = map[Reason]codes.Code{
 	mvcc.LeaseNotFound:  codes.NotFound,
 	mvcc.LeaseExists:    codes.AlreadyExists,
 	mvcc.Corrupt:        codes.DataLoss,
+	mvcc.Unreadable:     codes.FailedPrecondition,
+	mvcc.Poisoned:       codes.Internal,
 	Unavailable:         codes.Unavailable,
 	OutcomeUnknown:      codes.Unavailable,
 	NoSpace:             codes.ResourceExhausted,

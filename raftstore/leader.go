@@ -25,7 +25,7 @@ func (m *Member) leading() bool {
 // readyTerm gives the term this member leads and is ready to serve in.
 func (m *Member) readyTerm() (uint64, bool) {
 	term := m.leadership.term.Load()
-	return term, term != 0 && m.raft.State() == raft.Leader && m.raft.CurrentTerm() == term
+	return term, term != 0 && m.fsm.halt.err() == nil && m.raft.State() == raft.Leader && m.raft.CurrentTerm() == term
 }
 
 // run follows Raft's notices until ctx ends.
@@ -85,6 +85,9 @@ func (l *leadership) lead(ctx context.Context) {
 	defer expiry.Stop()
 	compaction := time.NewTicker(compactionTick)
 	defer compaction.Stop()
+	formats := &formatKeeper{member: m}
+	raising := time.NewTicker(formatTick)
+	defer raising.Stop()
 	history := &historyKeeper{age: m.cfg.HistoryAge, bytes: m.cfg.HistoryBytes}
 	for {
 		select {
@@ -92,6 +95,8 @@ func (l *leadership) lead(ctx context.Context) {
 			m.leases.expire(ctx)
 		case now := <-compaction.C:
 			m.compactHistory(ctx, history, now)
+		case <-raising.C:
+			formats.look(ctx)
 		case <-ctx.Done():
 			return
 		}
@@ -110,6 +115,9 @@ func (l *leadership) catchUp(ctx context.Context) (term uint64, ok bool) {
 			case <-ctx.Done():
 			}
 			continue
+		}
+		if l.member.fsm.halt.err() != nil {
+			return 0, false // What was committed is not applied here, and will not be.
 		}
 		if r.CurrentTerm() == term && r.State() == raft.Leader {
 			return term, true

@@ -42,6 +42,8 @@ type Member struct {
 	reads      *reads
 	leases     *leaseClock
 	leadership *leadership
+	// freeing has something in it while there may be compacted changes to free.
+	freeing chan struct{}
 	// applied wakes those that wait for a revision; leaderChanged those that wait for a leader.
 	applied, leaderChanged broadcast
 	// membership is held by the change of members that is under way.
@@ -72,7 +74,7 @@ const snapshotsKept = 2
 // openMember starts a replica from its data directory. Connections of other members reach it through
 // stream; its own service is served by Run.
 func openMember(cfg Config, log hclog.Logger) (*Member, error) {
-	stream := newRaftStream(cfg.ClientTLS, cfg.AdvertiseAddress)
+	stream := newRaftStream(cfg.ClientTLS, cfg.AdvertiseAddress, log)
 	m, err := openMemberIn(realWorld(&cfg, stream), cfg, log)
 	if err != nil {
 		return nil, err
@@ -92,7 +94,14 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
 	m.reads = newReads(m)
-	m.fsm = &fsm{state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored}
+	m.freeing = make(chan struct{}, 1)
+	m.fsm = &fsm{
+		state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored,
+		compacted: m.compacted, raised: w.raised, newest: cfg.newestFormat,
+	}
+	if w.raised == nil {
+		m.fsm.raised = func(mvcc.Format) {}
+	}
 
 	notices := make(chan bool, 64)
 	if err := m.openRaft(w, notices); err != nil {
@@ -111,6 +120,7 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 		func() { m.dispatch(ctx) },
 		func() { m.followLeader(ctx) },
 		func() { m.snapshotBySize(ctx) },
+		func() { m.free(ctx) },
 	} {
 		m.running.Go(part)
 	}
@@ -158,6 +168,9 @@ func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 	}
 	m.transport = transport
 	m.raft, err = startRaft(rc, m.fsm, logs, stable, snapshots, transport)
+	if halted := m.fsm.halt.err(); halted != nil && err != nil {
+		return halted
+	}
 	return err
 }
 
@@ -273,6 +286,7 @@ func (m *Member) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1
 		Term: m.raft.CurrentTerm(), LastIndex: m.raft.LastIndex(), AppliedIndex: m.raft.AppliedIndex(),
 		Revision: st.Revision, CompactRevision: st.Compacted, Keys: st.Keys, Bytes: st.Bytes,
 		LiveBytes: st.LiveBytes, QuotaBytes: m.cfg.QuotaBytes, Members: m.members(),
+		Format: uint32(st.Format), OldestFormat: uint32(mvcc.OldestFormat), NewestFormat: uint32(m.fsm.newest),
 	}
 	if s := m.keeper.newest(); s != nil {
 		res.SnapshotIndex = s.index

@@ -69,6 +69,9 @@ func (m *Member) MemberAdd(ctx context.Context, req *storev1.MemberAddRequest) (
 				return nil, refusef("%s is the address of member %s", address, other.Id)
 			}
 		}
+		if err := m.checkReads(ctx, req.Member); err != nil {
+			return nil, err
+		}
 		there := m.member(id)
 		switch {
 		case there != nil && there.Voter && there.Address != address:
@@ -111,6 +114,9 @@ func (m *Member) promote(ctx context.Context, id string) error {
 		return refusef("there is no member %q", id)
 	case who.Voter:
 		return nil
+	}
+	if err := m.checkReads(ctx, who); err != nil {
+		return err
 	}
 	// A voter that lags counts for the quorum without being able to help it.
 	for {

@@ -71,6 +71,8 @@ func (m *Memory) Txn(ctx context.Context, req *storev1.TxnRequest) (*storev1.Txn
 // Compact implements Store.
 func (m *Memory) Compact(ctx context.Context, req *storev1.CompactRequest) (*storev1.CompactResponse, error) {
 	r, err := m.apply(ctx, &storev1.Command{Command: &storev1.Command_Compact{Compact: proto.CloneOf(req)}})
+	for m.state.Free(freeChunk) {
+	}
 	return r.Compact, err
 }
 
@@ -129,6 +131,7 @@ func (m *Memory) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1
 		MemberId: "memory", LeaderId: "memory", State: "Leader",
 		Revision: s.Revision, CompactRevision: s.Compacted, Keys: s.Keys, Bytes: s.Bytes,
 		Members: []*storev1.Member{{Id: "memory", Voter: true}},
+		Format:  uint32(s.Format), OldestFormat: uint32(mvcc.OldestFormat), NewestFormat: uint32(mvcc.NewestFormat),
 	}, nil
 }
 

@@ -16,6 +16,7 @@ type metrics struct {
 	leaderChanges  prometheus.Counter
 	exchangeCalls  *prometheus.CounterVec
 	exchangeBatch  prometheus.Histogram
+	leftOut        prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -48,6 +49,9 @@ func newMetrics() *metrics {
 			Name: "kaji_store_exchange_batch_calls", Help: "Calls in one message of an Exchange.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 12),
 		}),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kaji_store_left_out_total", Help: "Commands and log entries that were left out, by all members alike, as applying them failed.",
+		}),
 	}
 }
 
@@ -63,7 +67,7 @@ func (m *Member) register(r prometheus.Registerer) error {
 	}
 	for _, c := range []prometheus.Collector{
 		m.metrics.applySeconds, m.metrics.batchCommands, m.metrics.proposeSeconds,
-		m.metrics.readRounds, m.metrics.reads, m.metrics.leaderChanges,
+		m.metrics.readRounds, m.metrics.reads, m.metrics.leaderChanges, m.metrics.leftOut,
 		m.metrics.exchangeCalls, m.metrics.exchangeBatch,
 		gauge("kaji_store_revision", "Newest revision applied.", func() float64 { return float64(m.state.Revision()) }),
 		gauge("kaji_store_compact_revision", "Oldest revision that can be read.", func() float64 { return float64(m.state.Stats().Compacted) }),
@@ -80,6 +84,8 @@ func (m *Member) register(r prometheus.Registerer) error {
 			}
 			return 0
 		}),
+		gauge("kaji_store_format", "Format of log and snapshots, as far as this member has applied.", func() float64 { return float64(m.state.Format()) }),
+		gauge("kaji_store_newest_format", "Newest format that this member reads.", func() float64 { return float64(m.fsm.newest) }),
 		gauge("kaji_store_raft_term", "Raft term.", func() float64 { return float64(m.raft.CurrentTerm()) }),
 		gauge("kaji_store_raft_applied_index", "Last log index applied.", func() float64 { return float64(m.raft.AppliedIndex()) }),
 	} {

@@ -1,6 +1,7 @@
 package raftstore_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,6 +70,8 @@ func runProcess(raw string) error {
 type process struct {
 	*testing.T
 	config processConfig
+	// binary is what it runs; empty means this one.
+	binary string
 	cmd    *exec.Cmd
 	ended  <-chan struct{}
 }
@@ -79,7 +82,7 @@ func (p *process) start() {
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.cmd = exec.Command(os.Args[0])
+	p.cmd = exec.Command(cmp.Or(p.binary, os.Args[0]))
 	p.cmd.Env = append(os.Environ(), memberEnv+"="+string(raw))
 	p.cmd.Stderr = testWriter{p.T}
 	// Dies with the test, however that ends. The signal comes when the thread that started the process ends, so that
@@ -117,6 +120,12 @@ func (p *process) kill() {
 // startProcesses starts n members, and gives them with a function that makes clients.
 func startProcesses(t *testing.T, n int) (c *cluster, members []*process) {
 	t.Helper()
+	return startProcessesOf(t, "", n)
+}
+
+// startProcessesOf is startProcesses with another binary.
+func startProcessesOf(t *testing.T, binary string, n int) (c *cluster, members []*process) {
+	t.Helper()
 	dir := t.TempDir()
 	ca, err := identity.InitCA(filepath.Join(dir, "ca"), "test")
 	if err != nil {
@@ -139,7 +148,7 @@ func startProcesses(t *testing.T, n int) (c *cluster, members []*process) {
 		if err := f.Ensure(ca, r); err != nil {
 			t.Fatal(err)
 		}
-		p := &process{T: t, config: processConfig{ID: peer.ID, Address: peer.Address, Dir: filepath.Join(dir, peer.ID), Files: f, Peers: peers}}
+		p := &process{T: t, binary: binary, config: processConfig{ID: peer.ID, Address: peer.Address, Dir: filepath.Join(dir, peer.ID), Files: f, Peers: peers}}
 		p.start()
 		t.Cleanup(p.kill)
 		members = append(members, p)

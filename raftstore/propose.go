@@ -44,6 +44,8 @@ type proposal struct {
 // command is a Command that is encoded: as such, or as the transaction that it is.
 type command struct {
 	encoded, txn []byte
+	// format is what a program has to read to apply it; 0 stands for the oldest.
+	format mvcc.Format
 }
 
 // appendTo appends the command to a LogEntry.
@@ -97,7 +99,7 @@ func (p *proposals) propose(ctx context.Context, c *storev1.Command) (mvcc.Resul
 	if err != nil {
 		return mvcc.Result{}, &Error{Reason: mvcc.Invalid, Message: err.Error()}
 	}
-	results, err := p.proposeAll(ctx, []command{{encoded: data}})
+	results, err := p.proposeAll(ctx, []command{{encoded: data, format: mvcc.FormatOf(c)}})
 	if err != nil {
 		return mvcc.Result{}, err
 	}
@@ -188,6 +190,12 @@ func (p *proposals) answerEarly(batch []*proposal) {
 // together from commands that are encoded already.
 func (p *proposals) gather(first *proposal) (batch []*proposal, entry []byte) {
 	commands := 0
+	format := mvcc.OldestFormat
+	defer func() {
+		if format > mvcc.OldestFormat {
+			entry = protowire.AppendVarint(protowire.AppendTag(entry, 2, protowire.VarintType), uint64(format))
+		}
+	}()
 	for next := first; ; {
 		p.waiting.Add(-int64(len(next.commands)))
 		if err := next.ctx.Err(); err != nil {
@@ -195,6 +203,7 @@ func (p *proposals) gather(first *proposal) (batch []*proposal, entry []byte) {
 		} else {
 			for _, c := range next.commands {
 				entry = c.appendTo(entry)
+				format = max(format, c.format)
 			}
 			commands += len(next.commands)
 			batch = append(batch, next)
@@ -214,25 +223,40 @@ func (p *proposals) gather(first *proposal) (batch []*proposal, entry []byte) {
 func (p *proposals) land(ctx context.Context, f flight) {
 	err := proposeError(await(ctx, f.future))
 	p.metrics.proposeSeconds.Observe(time.Since(f.start).Seconds())
+	var results []mvcc.Result
 	if err == nil {
-		results, ok := f.future.Response().([]mvcc.Result)
-		commands := 0
-		for _, prop := range f.batch {
-			commands += len(prop.commands)
-		}
-		if ok && len(results) == commands {
-			for _, prop := range f.batch {
-				n := len(prop.commands)
-				prop.done <- outcome{results: results[:n:n]}
-				results = results[n:]
-			}
-			return
-		}
-		err = &Error{Reason: Internal, Message: "the state machine did not understand its own log entry"}
+		results, err = answered(f)
 	}
 	for _, prop := range f.batch {
-		prop.done <- outcome{err: err}
+		if err != nil {
+			prop.done <- outcome{err: err}
+			continue
+		}
+		n := len(prop.commands)
+		prop.done <- outcome{results: results[:n:n]}
+		results = results[n:]
 	}
+}
+
+// answered gives what the state machine answered to the commands of an entry.
+func answered(f flight) ([]mvcc.Result, error) {
+	commands := 0
+	for _, prop := range f.batch {
+		commands += len(prop.commands)
+	}
+	switch r := f.future.Response().(type) {
+	case []mvcc.Result:
+		if len(r) == commands {
+			return r, nil
+		}
+	case error:
+		if errors.Is(r, ErrUnreadable) {
+			// Others may have applied it.
+			return nil, &Error{Reason: OutcomeUnknown, Message: "the outcome of the write is unknown, as this member stopped: " + r.Error()}
+		}
+		return nil, r
+	}
+	return nil, &Error{Reason: Internal, Message: "the state machine did not understand its own log entry"}
 }
 
 // await waits for one of Raft's futures. Raft leaves some unanswered for ever when it shuts down, so ctx

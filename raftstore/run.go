@@ -106,6 +106,8 @@ func (m *Member) supervise(ctx context.Context, server *grpcserver.Server, serve
 			return err
 		case <-removed:
 			return ErrRemoved
+		case <-m.fsm.halt.stopped():
+			return m.fsm.halt.err()
 		case <-tick.C:
 			if m.raft.State() == raft.Shutdown {
 				return ErrRemoved

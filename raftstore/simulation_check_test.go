@@ -6,6 +6,7 @@ import (
 	"time"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore/mvcc"
 )
 
 // caughtUp waits until the followers were told up to a revision.
@@ -26,6 +27,7 @@ func (s *simulation) caughtUp(followers []*follower, rev int64) {
 func (s *simulation) check(h *history, followers []*follower) {
 	s.Helper()
 	var state []byte
+	s.upgraded()
 	for _, m := range s.members {
 		var copied bytes.Buffer
 		if _, err := m.WriteSnapshot(context.Background(), &copied); err != nil {
@@ -49,6 +51,26 @@ func (s *simulation) check(h *history, followers []*follower) {
 	for value, rev := range h.written {
 		if at[value] != rev {
 			s.Errorf("value %s was acknowledged at revision %d, and is in the store's history at %d", value, rev, at[value])
+		}
+	}
+}
+
+// upgraded waits until the store has the newest format that all members read.
+func (s *simulation) upgraded() {
+	s.Helper()
+	want := uint32(mvcc.NewestFormat)
+	for _, m := range s.members {
+		if m.reads != 0 {
+			want = min(want, m.reads)
+		}
+	}
+	deadline := time.Now().Add(time.Minute)
+	for _, m := range s.members {
+		for m.Format() != want {
+			if time.Now().After(deadline) {
+				s.Fatalf("%s has format %d, want %d", m.id, m.Format(), want)
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 }

@@ -18,10 +18,12 @@ import (
 // simulation is a store whose members, network and disks are simulated, in simulated time.
 type simulation struct {
 	*testing.T
-	rnd     *rand.Rand
-	net     *simNet
-	peers   []raftstore.Peer
-	members []*simMember
+	rnd *rand.Rand
+	// versions says which members are of an older program, and when they are upgraded.
+	versions *rand.Rand
+	net      *simNet
+	peers    []raftstore.Peer
+	members  []*simMember
 	// record is what members and faults did, printed when something went wrong.
 	record record
 	// dying are members that crashed: nobody hears of them, but they have yet to end.
@@ -59,16 +61,18 @@ type simMember struct {
 	disk        *simDisk
 	host        *simHost
 	down        bool
+	// reads is the newest format that its program reads; 0 for this one's.
+	reads uint32
 }
 
 func newSimulation(t *testing.T, seed uint64, n int) *simulation {
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	s := &simulation{T: t, rnd: rnd, net: newSimNet(rand.New(rand.NewPCG(seed, 1)))}
+	s := &simulation{T: t, rnd: rnd, versions: rand.New(rand.NewPCG(seed, 2)), net: newSimNet(rand.New(rand.NewPCG(seed, 1)))}
 	for i := range n {
 		s.peers = append(s.peers, raftstore.Peer{ID: fmt.Sprintf("s%d", i+1), Address: fmt.Sprintf("s%d:1", i+1)})
 	}
 	for _, p := range s.peers {
-		m := &simMember{id: p.ID, address: p.Address, disk: newSimDisk()}
+		m := &simMember{id: p.ID, address: p.Address, disk: newSimDisk(), reads: uint32(s.versions.IntN(2))}
 		s.members = append(s.members, m)
 		s.start(m)
 	}
@@ -84,12 +88,14 @@ func (s *simulation) start(m *simMember) {
 	if err != nil {
 		s.Fatalf("%s does not open its log after a crash: %v", m.id, err)
 	}
-	m.Member, err = raftstore.OpenSimulated(raftstore.SimulatedWorld{
-		Logs: logs, Stable: votes, Snapshots: simSnapshots{m.disk}, Close: logs.Close, Transport: m.host.raft, Connect: m.host.connect,
-	}, raftstore.Config{
+	cfg := raftstore.Config{
 		ID: m.id, Address: m.address, Members: s.peers, HeartbeatTimeout: 500 * time.Millisecond, ProgressInterval: 200 * time.Millisecond,
 		SnapshotEntries: 200, TrailingEntries: 50,
-	}, log)
+	}
+	cfg.ReadsUpTo(m.reads)
+	m.Member, err = raftstore.OpenSimulated(raftstore.SimulatedWorld{
+		Logs: logs, Stable: votes, Snapshots: simSnapshots{m.disk}, Close: logs.Close, Transport: m.host.raft, Connect: m.host.connect,
+	}, cfg, log)
 	if err != nil {
 		s.Fatalf("%s does not start after a crash: %v", m.id, err)
 	}
@@ -116,6 +122,10 @@ func (s *simulation) crash(m *simMember) {
 
 func (s *simulation) restart(m *simMember) {
 	if m.down {
+		if m.reads != 0 && s.versions.IntN(2) == 0 {
+			s.note("%s is upgraded", m.id)
+			m.reads = 0
+		}
 		s.note("%s starts", m.id)
 		s.start(m)
 	}

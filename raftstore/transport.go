@@ -4,19 +4,27 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"google.golang.org/grpc/credentials"
 
 	"kaji.dev/kaji/identity"
+	"kaji.dev/kaji/raftstore/mvcc"
 )
 
-// raftProtocol is what members agree on by ALPN for Raft; gRPC's is h2. So both share a port, a
-// handshake and its certificates.
-const raftProtocol = "kaji-raft/1"
+// Members agree on one of these by ALPN for Raft; gRPC's is h2. So both share a port, a handshake and its certificates. On the
+// wire the two are the same. But whoever speaks the second stops by itself before what it cannot read; a program that knows only the
+// first would leave it out, so it is shut out once the store's format is no longer the oldest.
+const (
+	raftProtocol1 = "kaji-raft/1"
+	raftProtocol2 = "kaji-raft/2"
+)
 
 // muxCredentials lets gRPC do the handshake of every connection, and takes those that are Raft's away from it.
 type muxCredentials struct {
@@ -27,7 +35,7 @@ type muxCredentials struct {
 // newMuxCredentials gives the server's credentials for both protocols.
 func newMuxCredentials(server *tls.Config, raft *raftStream) credentials.TransportCredentials {
 	server = server.Clone()
-	server.NextProtos = []string{"h2", raftProtocol}
+	server.NextProtos = []string{"h2", raftProtocol2, raftProtocol1}
 	return &muxCredentials{TransportCredentials: credentials.NewTLS(server), raft: raft}
 }
 
@@ -38,10 +46,10 @@ func (m *muxCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.Au
 		return nil, nil, err
 	}
 	state := info.(credentials.TLSInfo).State
-	if state.NegotiatedProtocol != raftProtocol {
+	if !isRaft(state) {
 		return conn, info, nil
 	}
-	member, err := provesStore(state)
+	member, err := m.raft.admits(state)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,6 +66,10 @@ func (m *muxCredentials) Clone() credentials.TransportCredentials {
 	return &muxCredentials{TransportCredentials: m.TransportCredentials.Clone(), raft: m.raft}
 }
 
+func isRaft(state tls.ConnectionState) bool {
+	return state.NegotiatedProtocol == raftProtocol1 || state.NegotiatedProtocol == raftProtocol2
+}
+
 // provesStore gives the id of the member that the peer is, and refuses peers that are none.
 func provesStore(state tls.ConnectionState) (id string, err error) {
 	if len(state.VerifiedChains) == 0 {
@@ -71,9 +83,14 @@ func provesStore(state tls.ConnectionState) (id string, err error) {
 	return id, nil
 }
 
-// raftStream is Raft's way to other members: TLS connections that agreed on raftProtocol.
+// raftStream is Raft's way to other members: TLS connections that agreed on one of Raft's protocols.
 type raftStream struct {
-	client   *tls.Config
+	client *tls.Config
+	log    hclog.Logger
+	// format is the store's, as far as this member knows it.
+	format atomic.Uint32
+	// tooOld are the members whose program is, to say so once for each.
+	tooOld   sync.Map
 	addr     memberAddr
 	incoming chan net.Conn
 	// broken gets the ids of members whose connections to this one ended.
@@ -85,13 +102,33 @@ type raftStream struct {
 
 var _ raft.StreamLayer = (*raftStream)(nil)
 
-func newRaftStream(client *tls.Config, advertise string) *raftStream {
+func newRaftStream(client *tls.Config, advertise string, log hclog.Logger) *raftStream {
 	client = client.Clone()
-	client.NextProtos = []string{raftProtocol}
+	client.NextProtos = []string{raftProtocol2, raftProtocol1}
 	return &raftStream{
-		client: client, addr: memberAddr(advertise), incoming: make(chan net.Conn), broken: make(chan string, 16),
+		client: client, log: log, addr: memberAddr(advertise), incoming: make(chan net.Conn), broken: make(chan string, 16),
 		leaving: make(chan struct{}), done: make(chan struct{}),
 	}
+}
+
+// raised is told the store's format.
+func (s *raftStream) raised(f mvcc.Format) { s.format.Store(uint32(f)) }
+
+// admits gives the id of the member that the peer is, and refuses peers that are none, or whose program is too old for the store's format.
+func (s *raftStream) admits(state tls.ConnectionState) (id string, err error) {
+	id, err = provesStore(state)
+	if err != nil {
+		return "", err
+	}
+	format := mvcc.Format(s.format.Load())
+	if state.NegotiatedProtocol == raftProtocol2 || format <= mvcc.OldestFormat {
+		return id, nil
+	}
+	err = fmt.Errorf("raft: member %s runs a version of kaji that reads format %d alone, and the store has format %d: start it with a newer version", id, mvcc.OldestFormat, format)
+	if _, said := s.tooOld.LoadOrStore(id, true); !said {
+		s.log.Warn("a member is shut out", "error", err)
+	}
+	return "", err
 }
 
 // deliver hands a connection that was let in to Raft.
@@ -152,11 +189,11 @@ func (s *raftStream) Dial(address raft.ServerAddress, timeout time.Duration) (ne
 		return nil, err
 	}
 	state := conn.ConnectionState()
-	if state.NegotiatedProtocol != raftProtocol {
+	if !isRaft(state) {
 		conn.Close()
-		return nil, errors.New("raft: " + string(address) + " does not speak " + raftProtocol)
+		return nil, errors.New("raft: " + string(address) + " does not speak " + raftProtocol2)
 	}
-	if _, err := provesStore(state); err != nil {
+	if _, err := s.admits(state); err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	"google.golang.org/grpc"
+
+	"kaji.dev/kaji/raftstore/mvcc"
 )
 
 // world is what a member has around it: its disk and its ways to others. Simulations put one of their own there; everything
@@ -18,6 +20,8 @@ type world struct {
 	transport func(log hclog.Logger) raft.Transport
 	// peers is how members call each other's services.
 	peers connections
+	// raised is told the store's format; nil when nobody wants to know.
+	raised func(mvcc.Format)
 }
 
 // storage is what a member keeps: its log, its vote, its snapshots.
@@ -46,7 +50,8 @@ func realWorld(cfg *Config, stream *raftStream) world {
 				Logger: log, Stream: stream, MaxPool: 3, Timeout: raftTimeout,
 			})
 		},
-		peers: newPeers(cfg.ClientTLS),
+		peers:  newPeers(cfg.ClientTLS),
+		raised: stream.raised,
 	}
 }
 

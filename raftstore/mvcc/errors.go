@@ -16,8 +16,12 @@ const (
 	LeaseNotFound Reason = "LEASE_NOT_FOUND"
 	// LeaseExists: the id asked for is taken.
 	LeaseExists Reason = "LEASE_EXISTS"
-	// Corrupt: a snapshot is damaged, cut short, or of a format this program does not know.
+	// Corrupt: a snapshot is damaged or cut short.
 	Corrupt Reason = "CORRUPT"
+	// Poisoned: applying a command failed as it must not, for a fault in the program. The command changed nothing, on any member.
+	Poisoned Reason = "POISONED"
+	// Unreadable: a snapshot or a log entry has a format that this program does not read.
+	Unreadable Reason = "UNREADABLE_FORMAT"
 )
 
 // Error is a refusal by the state machine. Two Errors are the same to errors.Is when their reasons are.

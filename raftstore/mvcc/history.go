@@ -70,23 +70,37 @@ func (h *history) each(from int64, visit func(Change) bool) {
 	}
 }
 
-// dropBefore forgets the changes before rev, handing each to forget.
-func (h *history) dropBefore(rev int64, forget func(Change)) {
+// dropBefore forgets up to limit changes before rev, handing each to forget, and tells whether there are more.
+func (h *history) dropBefore(rev int64, limit int, forget func(Change)) (more bool) {
 	for len(h.chunks) > 0 {
 		chunk, n := h.chunks[0], 0
-		for n < len(chunk) && chunk[n].Revision() < rev {
+		for n < len(chunk) && n < limit && chunk[n].Revision() < rev {
 			forget(chunk[n])
 			n++
 		}
 		h.count -= int64(n)
+		limit -= n
 		if n < len(chunk) {
 			h.chunks[0] = chunk[n:]
-			return
+			return limit == 0 && chunk[n].Revision() < rev
 		}
 		h.chunks[0] = nil
 		h.chunks = h.chunks[1:]
 	}
 	h.chunks = nil
+	return false
+}
+
+// dropLast takes back the newest change, which no copy has yet.
+func (h *history) dropLast() Change {
+	last := len(h.chunks) - 1
+	chunk := h.chunks[last]
+	c := chunk[len(chunk)-1]
+	h.count--
+	if h.chunks[last] = chunk[:len(chunk)-1]; len(chunk) == 1 {
+		h.chunks = h.chunks[:last]
+	}
+	return c
 }
 
 // copy gives the history as it is now.

@@ -16,7 +16,8 @@ import (
 const maxRecordBytes = MaxValueBytes + MaxKeyBytes + 1<<10
 
 // Read makes a state from a snapshot. What follows the snapshot in in is left unread, save what a
-// buffer took. A snapshot that is damaged, cut short, or of an unknown format is refused with Corrupt.
+// buffer took. A snapshot that is damaged or cut short is refused with Corrupt, one of a format that this program does not read with
+// Unreadable.
 func Read(in io.Reader) (*State, error) {
 	r := &recordReader{in: bufio.NewReaderSize(in, 1<<20), sum: sha256.New()}
 	h, err := r.head()
@@ -26,6 +27,7 @@ func Read(in io.Reader) (*State, error) {
 	l := &loader{State: New()}
 	l.rev = h.Revision
 	l.compacted.Store(h.CompactRevision)
+	l.AdoptFormat(Format(h.Version))
 	for {
 		// The trailer holds the checksum of what is before it.
 		sum := r.sum.Sum(nil)
@@ -193,11 +195,11 @@ func (r *recordReader) head() (*storev1.SnapshotHeader, error) {
 		return nil, err
 	}
 	h := first.GetHeader()
-	if h == nil {
+	if h == nil || h.Version == 0 {
 		return nil, errorf(Corrupt, "the snapshot has no header")
 	}
-	if h.Version != snapshotVersion {
-		return nil, errorf(Corrupt, "the snapshot has format %d; this program reads %d", h.Version, snapshotVersion)
+	if err := CheckFormat("the snapshot", Format(h.Version), NewestFormat); err != nil {
+		return nil, err
 	}
 	if h.CompactRevision < 1 || h.CompactRevision > h.Revision {
 		return nil, errorf(Corrupt, "the snapshot is of revision %d and compacted at %d", h.Revision, h.CompactRevision)

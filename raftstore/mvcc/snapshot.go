@@ -13,11 +13,8 @@ import (
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 )
 
-// snapshotMagic begins a snapshot, snapshotVersion is the format that WriteTo writes.
-const (
-	snapshotMagic   = "KAJISTOR"
-	snapshotVersion = 1
-)
+// snapshotMagic begins a snapshot.
+const snapshotMagic = "KAJISTOR"
 
 // Snapshot is a state at one moment, ready to be written while the state goes on.
 type Snapshot struct {
@@ -26,6 +23,7 @@ type Snapshot struct {
 	leases    []Lease
 	rev       int64
 	compacted int64
+	format    Format
 }
 
 // Snapshot captures the state. It costs a copy of the list of history's chunks and of leases, no more.
@@ -34,9 +32,12 @@ func (s *State) Snapshot() *Snapshot {
 	defer s.mu.Unlock()
 	return &Snapshot{
 		tree: s.tree.Clone(), history: s.history.copy(), leases: s.leaseList(),
-		rev: s.rev, compacted: s.compacted.Load(),
+		rev: s.rev, compacted: s.compacted.Load(), format: s.Format(),
 	}
 }
+
+// Format gives the format that the snapshot is written in, which is the state's.
+func (sn *Snapshot) Format() Format { return sn.format }
 
 // Revision gives the revision of the snapshot.
 func (sn *Snapshot) Revision() int64 { return sn.rev }
@@ -46,7 +47,7 @@ func (sn *Snapshot) WriteTo(out io.Writer) (int64, error) {
 	w := newRecordWriter(out)
 	w.raw([]byte(snapshotMagic))
 	w.record(&storev1.SnapshotRecord{Record: &storev1.SnapshotRecord_Header{Header: &storev1.SnapshotHeader{
-		Version: snapshotVersion, Revision: sn.rev, CompactRevision: sn.compacted,
+		Version: uint32(sn.format), Revision: sn.rev, CompactRevision: sn.compacted,
 	}}})
 	base := func(kv *storev1.KeyValue) bool {
 		w.record(&storev1.SnapshotRecord{Record: &storev1.SnapshotRecord_Base{Base: kv}})
@@ -61,13 +62,14 @@ func (sn *Snapshot) WriteTo(out io.Writer) (int64, error) {
 		}
 		return true
 	})
-	sn.history.each(0, func(c Change) bool {
+	sn.history.each(sn.compacted, func(c Change) bool {
 		if kv := c.prev.live(); kv != nil && kv.ModRevision < sn.compacted {
 			return base(kv)
 		}
 		return w.err == nil
 	})
-	sn.history.each(0, func(c Change) bool {
+	// Changes from before may be there still, until Free has been that far.
+	sn.history.each(sn.compacted, func(c Change) bool {
 		w.record(&storev1.SnapshotRecord{Record: &storev1.SnapshotRecord_Event{Event: c.Event(false)}})
 		return w.err == nil
 	})

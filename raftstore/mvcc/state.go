@@ -26,6 +26,8 @@ type State struct {
 	bytes, live int64
 	// compacted is the oldest revision that can be read. Written under mu, read without it by views.
 	compacted atomic.Int64
+	// format is the Format. Written under mu, read without it.
+	format atomic.Uint32
 	// view is the newest view handed out; nil once the state has moved past it.
 	view *View
 }
@@ -34,6 +36,7 @@ type State struct {
 func New() *State {
 	s := &State{tree: btree.NewG(treeDegree, itemLess), leases: map[int64]*lease{}, rev: 1}
 	s.compacted.Store(1)
+	s.format.Store(uint32(OldestFormat))
 	return s
 }
 
@@ -49,6 +52,8 @@ type Stats struct {
 	Changes int64
 	// Leases counts leases.
 	Leases int64
+	// Format is the state's format.
+	Format Format
 }
 
 // Stats gives what the state holds.
@@ -57,7 +62,7 @@ func (s *State) Stats() Stats {
 	defer s.mu.RUnlock()
 	return Stats{
 		Revision: s.rev, Compacted: s.compacted.Load(), Keys: s.keys, LiveBytes: s.live, Bytes: s.bytes,
-		Changes: s.history.len(), Leases: int64(len(s.leases)),
+		Changes: s.history.len(), Leases: int64(len(s.leases)), Format: s.Format(),
 	}
 }
 
@@ -75,6 +80,8 @@ type Result struct {
 	LeaseGrant  *storev1.LeaseGrantResponse
 	LeaseRevoke *storev1.LeaseRevokeResponse
 	Err         error
+	// Stack is where a command panicked whose Err is Poisoned; nil otherwise.
+	Stack []byte
 }
 
 // Apply carries out commands in order, each whole or, when its result has an error, not at all.
@@ -83,19 +90,7 @@ func (s *State) Apply(commands []*storev1.Command) []Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, c := range commands {
-		r := &results[i]
-		switch c := c.GetCommand().(type) {
-		case *storev1.Command_Txn:
-			r.Txn, r.Err = s.txn(c.Txn)
-		case *storev1.Command_Compact:
-			r.Compact, r.Err = s.compact(c.Compact)
-		case *storev1.Command_LeaseGrant:
-			r.LeaseGrant, r.Err = s.leaseGrant(c.LeaseGrant)
-		case *storev1.Command_LeaseRevoke:
-			r.LeaseRevoke, r.Err = s.leaseRevoke(c.LeaseRevoke)
-		default:
-			r.Err = errorf(Invalid, "a command that this version does not know")
-		}
+		results[i] = s.applyOne(c)
 	}
 	return results
 }
@@ -107,6 +102,7 @@ func (s *State) Replace(other *State) {
 	s.tree, s.history, s.leases = other.tree, other.history, other.leases
 	s.rev, s.keys, s.bytes, s.live, s.view = other.rev, other.keys, other.bytes, other.live, nil
 	s.compacted.Store(other.compacted.Load())
+	s.format.Store(other.format.Load())
 }
 
 // Rebase moves the state to a later revision and forgets all history, so that whoever follows the
@@ -116,6 +112,8 @@ func (s *State) Rebase(rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rev = max(rev, s.rev)
-	s.forget(rev)
+	s.compacted.Store(rev)
+	for s.free(chunkChanges) {
+	}
 	s.rev, s.view = rev, nil
 }

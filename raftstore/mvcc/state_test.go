@@ -24,6 +24,12 @@ func TestCompactionFreesEverythingSuperseded(t *testing.T) {
 	}}}})})
 	rev := s.Apply([]*storev1.Command{putCommand("z", "z")})[0].Txn.Revision
 	s.Apply([]*storev1.Command{compactCommand(rev)})
+	steps := 1
+	for ; s.Free(100); steps++ {
+	}
+	if steps != 51 {
+		t.Errorf("5,005 changes were freed in %d steps of 100", steps)
+	}
 	if st := s.Stats(); st.Keys != 6 || st.Bytes != 5*6+2 || st.Changes != 1 || s.tree.Len() != 6 {
 		t.Fatalf("after compaction: %+v, %d items", st, s.tree.Len())
 	}
@@ -131,6 +137,8 @@ func TestReadersDuringWrites(t *testing.T) {
 	for range rounds {
 		write()
 		s.Apply([]*storev1.Command{compactCommand(s.Revision() - 4)})
+		s.Free(keys / 2)
+		s.Free(keys)
 	}
 	close(done)
 	wg.Wait()

@@ -170,8 +170,9 @@ func (w *writer) delete(it item) {
 // add makes v the newest version of its key.
 func (w *writer) add(v, prev *version) {
 	v.prev.Store(prev)
-	w.s.tree.ReplaceOrInsert(item{key: v.kv.Key, head: v})
+	// Before the tree, as history is what undo goes by.
 	w.s.history.append(Change{cur: v, prev: prev})
+	w.s.tree.ReplaceOrInsert(item{key: v.kv.Key, head: v})
 	w.s.bytes += v.size()
 	w.s.live += v.size() - prev.size()
 	w.wrote = true

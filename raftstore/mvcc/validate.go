@@ -19,16 +19,42 @@ func ValidateTxn(req *storev1.TxnRequest) error {
 	if err := checkForm(req); err != nil {
 		return err
 	}
-	if err := noNegativeRevision("success", req.Success); err != nil {
+	if err := checkSteps("success", req.Success); err != nil {
 		return err
 	}
-	return noNegativeRevision("failure", req.Failure)
+	if err := checkSteps("failure", req.Failure); err != nil {
+		return err
+	}
+	unknown := len(req.ProtoReflect().GetUnknown()) > 0
+	for _, c := range req.Compares {
+		unknown = unknown || len(c.ProtoReflect().GetUnknown()) > 0
+	}
+	if unknown {
+		return errUnknown
+	}
+	return nil
 }
 
-func noNegativeRevision(field string, ops []*storev1.Op) error {
+// errUnknown refuses what a newer client asks of an older member. It must not get into the log: a member that knows the field
+// would do something else with it than one that does not.
+var errUnknown = errorf(Invalid, "the request has fields that this version does not know: upgrade all members of the store first")
+
+func checkSteps(field string, ops []*storev1.Op) error {
 	for i, op := range ops {
-		if rev := op.GetRange().GetRevision(); rev < 0 {
-			return errorf(Invalid, "%s[%d].range.revision: %d is negative", field, i, rev)
+		unknown := len(op.ProtoReflect().GetUnknown())
+		switch op := op.Op.(type) {
+		case *storev1.Op_Put:
+			unknown += len(op.Put.ProtoReflect().GetUnknown())
+		case *storev1.Op_Delete:
+			unknown += len(op.Delete.ProtoReflect().GetUnknown())
+		case *storev1.Op_Range:
+			unknown += len(op.Range.ProtoReflect().GetUnknown())
+			if rev := op.Range.GetRevision(); rev < 0 {
+				return errorf(Invalid, "%s[%d].range.revision: %d is negative", field, i, rev)
+			}
+		}
+		if unknown > 0 {
+			return errUnknown
 		}
 	}
 	return nil

@@ -22,7 +22,8 @@ type Summary struct {
 }
 
 // Verify reads a snapshot to its end without making a state of it, in little memory. A snapshot that is
-// damaged, cut short, or of an unknown format is refused with Corrupt, and so is what has anything behind its end.
+// damaged or cut short is refused with Corrupt, and so is what has anything behind its end; a format that this program does not read
+// with Unreadable.
 func Verify(in io.Reader) (Summary, error) {
 	counted := &countingReader{in: in}
 	r := &recordReader{in: bufio.NewReaderSize(counted, 1<<20), sum: sha256.New()}

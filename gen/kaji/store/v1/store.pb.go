@@ -2676,7 +2676,13 @@ type StatusResponse struct {
 	// Last index of the newest snapshot on this member's disk; 0 when there is none.
 	SnapshotIndex uint64 `protobuf:"varint,14,opt,name=snapshot_index,json=snapshotIndex,proto3" json:"snapshot_index,omitempty"`
 	// When the newest snapshot was begun, by this member's clock; not set when there is none.
-	SnapshotTime  *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
+	SnapshotTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
+	// Format of log and snapshots that the store has, as far as this member has applied. It is raised once all members read the next.
+	Format uint32 `protobuf:"varint,16,opt,name=format,proto3" json:"format,omitempty"`
+	// Oldest and newest format that this member's program reads. Both are 0 on programs from before there were several, which read 1.
+	OldestFormat uint32 `protobuf:"varint,17,opt,name=oldest_format,json=oldestFormat,proto3" json:"oldest_format,omitempty"`
+	// See oldest_format.
+	NewestFormat  uint32 `protobuf:"varint,18,opt,name=newest_format,json=newestFormat,proto3" json:"newest_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2814,6 +2820,27 @@ func (x *StatusResponse) GetSnapshotTime() *timestamppb.Timestamp {
 		return x.SnapshotTime
 	}
 	return nil
+}
+
+func (x *StatusResponse) GetFormat() uint32 {
+	if x != nil {
+		return x.Format
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetOldestFormat() uint32 {
+	if x != nil {
+		return x.OldestFormat
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetNewestFormat() uint32 {
+	if x != nil {
+		return x.NewestFormat
+	}
+	return 0
 }
 
 // HashRequest asks for a checksum.
@@ -3720,7 +3747,7 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x16LeaseKeepAliveResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12+\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\x0f\n" +
-	"\rStatusRequest\"\x82\x04\n" +
+	"\rStatusRequest\"\xe4\x04\n" +
 	"\x0eStatusResponse\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1b\n" +
 	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
@@ -3740,7 +3767,10 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\vquota_bytes\x18\r \x01(\x03R\n" +
 	"quotaBytes\x12%\n" +
 	"\x0esnapshot_index\x18\x0e \x01(\x04R\rsnapshotIndex\x12?\n" +
-	"\rsnapshot_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\")\n" +
+	"\rsnapshot_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\x12\x16\n" +
+	"\x06format\x18\x10 \x01(\rR\x06format\x12#\n" +
+	"\roldest_format\x18\x11 \x01(\rR\foldestFormat\x12#\n" +
+	"\rnewest_format\x18\x12 \x01(\rR\fnewestFormat\")\n" +
 	"\vHashRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\"s\n" +
 	"\fHashResponse\x12\x1b\n" +
