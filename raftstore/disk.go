@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 
 	"kaji.dev/kaji/raftstore/wal"
 )
@@ -72,6 +73,16 @@ func (d *disk) open(dir, path string, log hclog.Logger) error {
 		return errors.Join(fmt.Errorf("opening the log in %s: %w", path, err), d.votes.Close())
 	}
 	return nil
+}
+
+// free gives the bytes that are free on the disk for who is not root.
+func (d *disk) free() (int64, error) {
+	var st unix.Statfs_t
+	for {
+		if err := unix.Fstatfs(int(d.lock.Fd()), &st); !errors.Is(err, unix.EINTR) {
+			return int64(st.Bavail) * st.Bsize, err
+		}
+	}
 }
 
 func (d *disk) close() error {

@@ -20,7 +20,8 @@ const (
 	// OutcomeUnknown: the way to the leader, or its leadership, was lost after the write was sent. It may have
 	// been carried out or may yet be; read before sending it again.
 	OutcomeUnknown Reason = "OUTCOME_UNKNOWN"
-	// NoSpace: the store holds as many bytes as its quota allows. Deletes and compactions still work.
+	// NoSpace: the store holds as many bytes as its quota allows, or the disks of a majority of members are nearly full. Deletes and
+	// compactions still work, and so do updates that make nothing larger.
 	NoSpace Reason = "NO_SPACE"
 	// TooManyRequests: the queue of writes is full.
 	TooManyRequests Reason = "TOO_MANY_REQUESTS"

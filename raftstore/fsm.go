@@ -31,7 +31,9 @@ type fsm struct {
 	restored func()
 	// compacted is told that there is something to free, raised what the state's format is.
 	compacted func()
-	raised    func(mvcc.Format)
+	// wrote is told of the bytes of each entry.
+	wrote  func(int)
+	raised func(mvcc.Format)
 	// newest is the newest format that this member reads.
 	newest mvcc.Format
 	// halt ends applying for good.
@@ -63,6 +65,7 @@ func (f *fsm) Apply(entry *raft.Log) any {
 		return err
 	}
 	f.logBytes.Add(int64(len(entry.Data)))
+	f.wrote(len(entry.Data))
 	results := f.state.Apply(batch.Commands)
 	for i, r := range results {
 		switch {

@@ -137,6 +137,9 @@ func (m *Member) LeaseGrant(ctx context.Context, req *storev1.LeaseGrantRequest)
 		return nil, err
 	}
 	return route(ctx, m, func() (*storev1.LeaseGrantResponse, error) {
+		if err := m.checkGrant(); err != nil {
+			return nil, err
+		}
 		id := req.Id
 		if id == 0 {
 			id = rand.Int64N(1<<62) + 1

@@ -42,6 +42,7 @@ type Member struct {
 	reads      *reads
 	leases     *leaseClock
 	leadership *leadership
+	room       *room
 	// freeing has something in it while there may be compacted changes to free.
 	freeing chan struct{}
 	// applied wakes those that wait for a revision; leaderChanged those that wait for a leader.
@@ -94,10 +95,11 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
 	m.reads = newReads(m)
+	m.room = &room{member: m, wake: make(chan struct{}, 1)}
 	m.freeing = make(chan struct{}, 1)
 	m.fsm = &fsm{
 		state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored,
-		compacted: m.compacted, raised: w.raised, newest: cfg.newestFormat,
+		compacted: m.compacted, wrote: m.room.wrote, raised: w.raised, newest: cfg.newestFormat,
 	}
 	if w.raised == nil {
 		m.fsm.raised = func(mvcc.Format) {}
@@ -121,6 +123,7 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 		func() { m.followLeader(ctx) },
 		func() { m.snapshotBySize(ctx) },
 		func() { m.free(ctx) },
+		func() { m.room.run(ctx) },
 	} {
 		m.running.Go(part)
 	}
@@ -287,6 +290,7 @@ func (m *Member) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1
 		Revision: st.Revision, CompactRevision: st.Compacted, Keys: st.Keys, Bytes: st.Bytes,
 		LiveBytes: st.LiveBytes, QuotaBytes: m.cfg.QuotaBytes, Members: m.members(),
 		Format: uint32(st.Format), OldestFormat: uint32(mvcc.OldestFormat), NewestFormat: uint32(m.fsm.newest),
+		Alarms: m.room.alarms(st), DiskFreeBytes: m.room.free.Load(), DiskReserveBytes: m.room.reserve.Load(),
 	}
 	if s := m.keeper.newest(); s != nil {
 		res.SnapshotIndex = s.index

@@ -52,7 +52,7 @@ func Recover(cfg Config, log hclog.Logger) (err error) {
 func newRecoveryFSM(log hclog.Logger) *fsm {
 	idle := &leaseClock{} // Nobody leads while the log is read.
 	return &fsm{state: mvcc.New(), log: log, metrics: newMetrics(), applied: &broadcast{}, granted: idle.granted, restored: idle.restored,
-		compacted: func() {}, raised: func(mvcc.Format) {}, newest: mvcc.NewestFormat}
+		compacted: func() {}, wrote: func(int) {}, raised: func(mvcc.Format) {}, newest: mvcc.NewestFormat}
 }
 
 // recovering moves the state past its revision before it is written down.

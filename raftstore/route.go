@@ -233,23 +233,3 @@ func (m *Member) waitRevision(ctx context.Context, rev int64) error {
 		}
 	}
 }
-
-// checkQuota refuses transactions that may put something when the store is full. The size is that
-// of what is applied, so that writes under way may overshoot the quota a little.
-func (m *Member) checkQuota(req *storev1.TxnRequest) error {
-	if !m.full() {
-		return nil
-	}
-	for _, ops := range [][]*storev1.Op{req.Success, req.Failure} {
-		for _, op := range ops {
-			if op.GetPut() != nil {
-				return &Error{Reason: NoSpace, Message: "the store holds " + byteCount(m.state.Stats().LiveBytes) + " and its quota is " + byteCount(m.cfg.QuotaBytes) +
-					": delete objects, or raise the quota on all members"}
-			}
-		}
-	}
-	return nil
-}
-
-// full tells whether the store holds as much as its quota allows.
-func (m *Member) full() bool { return m.state.Stats().LiveBytes >= m.cfg.QuotaBytes }

@@ -29,7 +29,9 @@ type storage struct {
 	logs      raft.LogStore
 	stable    raft.StableStore
 	snapshots raft.SnapshotStore
-	close     func() error
+	// free gives the bytes free on the disk; nil where there is none to run out of.
+	free  func() (int64, error)
+	close func() error
 }
 
 // connections gives the connection to an address; it may not stand yet.
@@ -66,5 +68,5 @@ func openStorage(cfg *Config, log hclog.Logger) (*storage, error) {
 		d.close()
 		return nil, fmt.Errorf("opening the snapshots in %s: %w", cfg.DataDir, err)
 	}
-	return &storage{logs: d.log, stable: d.votes, snapshots: snapshots, close: d.close}, nil
+	return &storage{logs: d.log, stable: d.votes, snapshots: snapshots, free: d.free, close: d.close}, nil
 }

@@ -140,6 +140,63 @@ func (EventType) EnumDescriptor() ([]byte, []int) {
 	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{1}
 }
 
+// Alarm is something that a member is short of. None has to be cleared by hand.
+type Alarm int32
+
+const (
+	// Never sent.
+	Alarm_ALARM_UNSPECIFIED Alarm = 0
+	// The live bytes have reached the quota, and are not a twentieth below it again. Delete objects, or raise the quota.
+	Alarm_ALARM_QUOTA Alarm = 1
+	// The disk has less free than the reserve, or not a quarter more again. Make room, or delete objects and compact.
+	Alarm_ALARM_DISK Alarm = 2
+	// Superseded values take much more memory than they should, and puts wait for compaction. It ends by itself.
+	Alarm_ALARM_HISTORY Alarm = 3
+)
+
+// Enum value maps for Alarm.
+var (
+	Alarm_name = map[int32]string{
+		0: "ALARM_UNSPECIFIED",
+		1: "ALARM_QUOTA",
+		2: "ALARM_DISK",
+		3: "ALARM_HISTORY",
+	}
+	Alarm_value = map[string]int32{
+		"ALARM_UNSPECIFIED": 0,
+		"ALARM_QUOTA":       1,
+		"ALARM_DISK":        2,
+		"ALARM_HISTORY":     3,
+	}
+)
+
+func (x Alarm) Enum() *Alarm {
+	p := new(Alarm)
+	*p = x
+	return p
+}
+
+func (x Alarm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Alarm) Descriptor() protoreflect.EnumDescriptor {
+	return file_kaji_store_v1_store_proto_enumTypes[2].Descriptor()
+}
+
+func (Alarm) Type() protoreflect.EnumType {
+	return &file_kaji_store_v1_store_proto_enumTypes[2]
+}
+
+func (x Alarm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Alarm.Descriptor instead.
+func (Alarm) EnumDescriptor() ([]byte, []int) {
+	return file_kaji_store_v1_store_proto_rawDescGZIP(), []int{2}
+}
+
 // KeyValue is a key at one revision.
 type KeyValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2682,9 +2739,16 @@ type StatusResponse struct {
 	// Oldest and newest format that this member's program reads. Both are 0 on programs from before there were several, which read 1.
 	OldestFormat uint32 `protobuf:"varint,17,opt,name=oldest_format,json=oldestFormat,proto3" json:"oldest_format,omitempty"`
 	// See oldest_format.
-	NewestFormat  uint32 `protobuf:"varint,18,opt,name=newest_format,json=newestFormat,proto3" json:"newest_format,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NewestFormat uint32 `protobuf:"varint,18,opt,name=newest_format,json=newestFormat,proto3" json:"newest_format,omitempty"`
+	// What this member is short of, in the order of their numbers; empty when all is well.
+	Alarms []Alarm `protobuf:"varint,19,rep,packed,name=alarms,proto3,enum=kaji.store.v1.Alarm" json:"alarms,omitempty"`
+	// Bytes free on the disk of this member's data, and what it keeps of them: below that, writes that make the store grow are refused
+	// once a majority of members is short. 0 when not known.
+	DiskFreeBytes int64 `protobuf:"varint,20,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
+	// See disk_free_bytes.
+	DiskReserveBytes int64 `protobuf:"varint,21,opt,name=disk_reserve_bytes,json=diskReserveBytes,proto3" json:"disk_reserve_bytes,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -2839,6 +2903,27 @@ func (x *StatusResponse) GetOldestFormat() uint32 {
 func (x *StatusResponse) GetNewestFormat() uint32 {
 	if x != nil {
 		return x.NewestFormat
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetAlarms() []Alarm {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetDiskFreeBytes() int64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetDiskReserveBytes() int64 {
+	if x != nil {
+		return x.DiskReserveBytes
 	}
 	return 0
 }
@@ -3747,7 +3832,7 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x16LeaseKeepAliveResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12+\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\x0f\n" +
-	"\rStatusRequest\"\xe4\x04\n" +
+	"\rStatusRequest\"\xe8\x05\n" +
 	"\x0eStatusResponse\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1b\n" +
 	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
@@ -3770,7 +3855,10 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\rsnapshot_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\x12\x16\n" +
 	"\x06format\x18\x10 \x01(\rR\x06format\x12#\n" +
 	"\roldest_format\x18\x11 \x01(\rR\foldestFormat\x12#\n" +
-	"\rnewest_format\x18\x12 \x01(\rR\fnewestFormat\")\n" +
+	"\rnewest_format\x18\x12 \x01(\rR\fnewestFormat\x12,\n" +
+	"\x06alarms\x18\x13 \x03(\x0e2\x14.kaji.store.v1.AlarmR\x06alarms\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x14 \x01(\x03R\rdiskFreeBytes\x12,\n" +
+	"\x12disk_reserve_bytes\x18\x15 \x01(\x03R\x10diskReserveBytes\")\n" +
 	"\vHashRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\"s\n" +
 	"\fHashResponse\x12\x1b\n" +
@@ -3817,7 +3905,13 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tEventType\x12\x1a\n" +
 	"\x16EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eEVENT_TYPE_PUT\x10\x01\x12\x15\n" +
-	"\x11EVENT_TYPE_DELETE\x10\x022\xa4\v\n" +
+	"\x11EVENT_TYPE_DELETE\x10\x02*R\n" +
+	"\x05Alarm\x12\x15\n" +
+	"\x11ALARM_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vALARM_QUOTA\x10\x01\x12\x0e\n" +
+	"\n" +
+	"ALARM_DISK\x10\x02\x12\x11\n" +
+	"\rALARM_HISTORY\x10\x032\xa4\v\n" +
 	"\fStoreService\x12B\n" +
 	"\x05Range\x12\x1b.kaji.store.v1.RangeRequest\x1a\x1c.kaji.store.v1.RangeResponse\x12V\n" +
 	"\vRangeStream\x12!.kaji.store.v1.RangeStreamRequest\x1a\".kaji.store.v1.RangeStreamResponse0\x01\x12<\n" +
@@ -3852,149 +3946,151 @@ func file_kaji_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_kaji_store_v1_store_proto_rawDescData
 }
 
-var file_kaji_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_kaji_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_kaji_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_kaji_store_v1_store_proto_goTypes = []any{
 	(CompareOperator)(0),           // 0: kaji.store.v1.CompareOperator
 	(EventType)(0),                 // 1: kaji.store.v1.EventType
-	(*KeyValue)(nil),               // 2: kaji.store.v1.KeyValue
-	(*RangeRequest)(nil),           // 3: kaji.store.v1.RangeRequest
-	(*RangeResponse)(nil),          // 4: kaji.store.v1.RangeResponse
-	(*RangeStreamRequest)(nil),     // 5: kaji.store.v1.RangeStreamRequest
-	(*RangeStreamResponse)(nil),    // 6: kaji.store.v1.RangeStreamResponse
-	(*Compare)(nil),                // 7: kaji.store.v1.Compare
-	(*Op)(nil),                     // 8: kaji.store.v1.Op
-	(*PutOp)(nil),                  // 9: kaji.store.v1.PutOp
-	(*DeleteOp)(nil),               // 10: kaji.store.v1.DeleteOp
-	(*OpResult)(nil),               // 11: kaji.store.v1.OpResult
-	(*PutResult)(nil),              // 12: kaji.store.v1.PutResult
-	(*DeleteResult)(nil),           // 13: kaji.store.v1.DeleteResult
-	(*TxnRequest)(nil),             // 14: kaji.store.v1.TxnRequest
-	(*TxnResponse)(nil),            // 15: kaji.store.v1.TxnResponse
-	(*ExchangeRequest)(nil),        // 16: kaji.store.v1.ExchangeRequest
-	(*ExchangeCall)(nil),           // 17: kaji.store.v1.ExchangeCall
-	(*ExchangeResponse)(nil),       // 18: kaji.store.v1.ExchangeResponse
-	(*ExchangeAnswer)(nil),         // 19: kaji.store.v1.ExchangeAnswer
-	(*ExchangeFailure)(nil),        // 20: kaji.store.v1.ExchangeFailure
-	(*WatchRequest)(nil),           // 21: kaji.store.v1.WatchRequest
-	(*WatchResponse)(nil),          // 22: kaji.store.v1.WatchResponse
-	(*WatchManyRequest)(nil),       // 23: kaji.store.v1.WatchManyRequest
-	(*WatchBegin)(nil),             // 24: kaji.store.v1.WatchBegin
-	(*WatchCancel)(nil),            // 25: kaji.store.v1.WatchCancel
-	(*WatchManyResponse)(nil),      // 26: kaji.store.v1.WatchManyResponse
-	(*WatchEnd)(nil),               // 27: kaji.store.v1.WatchEnd
-	(*Event)(nil),                  // 28: kaji.store.v1.Event
-	(*CompactRequest)(nil),         // 29: kaji.store.v1.CompactRequest
-	(*CompactResponse)(nil),        // 30: kaji.store.v1.CompactResponse
-	(*LeaseGrantRequest)(nil),      // 31: kaji.store.v1.LeaseGrantRequest
-	(*LeaseGrantResponse)(nil),     // 32: kaji.store.v1.LeaseGrantResponse
-	(*LeaseRevokeRequest)(nil),     // 33: kaji.store.v1.LeaseRevokeRequest
-	(*LeaseRevokeResponse)(nil),    // 34: kaji.store.v1.LeaseRevokeResponse
-	(*LeaseKeepAliveRequest)(nil),  // 35: kaji.store.v1.LeaseKeepAliveRequest
-	(*LeaseKeepAliveResponse)(nil), // 36: kaji.store.v1.LeaseKeepAliveResponse
-	(*StatusRequest)(nil),          // 37: kaji.store.v1.StatusRequest
-	(*StatusResponse)(nil),         // 38: kaji.store.v1.StatusResponse
-	(*HashRequest)(nil),            // 39: kaji.store.v1.HashRequest
-	(*HashResponse)(nil),           // 40: kaji.store.v1.HashResponse
-	(*Member)(nil),                 // 41: kaji.store.v1.Member
-	(*SnapshotRequest)(nil),        // 42: kaji.store.v1.SnapshotRequest
-	(*SnapshotResponse)(nil),       // 43: kaji.store.v1.SnapshotResponse
-	(*RestoreRequest)(nil),         // 44: kaji.store.v1.RestoreRequest
-	(*RestoreResponse)(nil),        // 45: kaji.store.v1.RestoreResponse
-	(*MemberAddRequest)(nil),       // 46: kaji.store.v1.MemberAddRequest
-	(*MemberAddResponse)(nil),      // 47: kaji.store.v1.MemberAddResponse
-	(*MemberRemoveRequest)(nil),    // 48: kaji.store.v1.MemberRemoveRequest
-	(*MemberRemoveResponse)(nil),   // 49: kaji.store.v1.MemberRemoveResponse
-	(*MemberPromoteRequest)(nil),   // 50: kaji.store.v1.MemberPromoteRequest
-	(*MemberPromoteResponse)(nil),  // 51: kaji.store.v1.MemberPromoteResponse
-	(*MoveLeaderRequest)(nil),      // 52: kaji.store.v1.MoveLeaderRequest
-	(*MoveLeaderResponse)(nil),     // 53: kaji.store.v1.MoveLeaderResponse
-	(*durationpb.Duration)(nil),    // 54: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 55: google.protobuf.Timestamp
+	(Alarm)(0),                     // 2: kaji.store.v1.Alarm
+	(*KeyValue)(nil),               // 3: kaji.store.v1.KeyValue
+	(*RangeRequest)(nil),           // 4: kaji.store.v1.RangeRequest
+	(*RangeResponse)(nil),          // 5: kaji.store.v1.RangeResponse
+	(*RangeStreamRequest)(nil),     // 6: kaji.store.v1.RangeStreamRequest
+	(*RangeStreamResponse)(nil),    // 7: kaji.store.v1.RangeStreamResponse
+	(*Compare)(nil),                // 8: kaji.store.v1.Compare
+	(*Op)(nil),                     // 9: kaji.store.v1.Op
+	(*PutOp)(nil),                  // 10: kaji.store.v1.PutOp
+	(*DeleteOp)(nil),               // 11: kaji.store.v1.DeleteOp
+	(*OpResult)(nil),               // 12: kaji.store.v1.OpResult
+	(*PutResult)(nil),              // 13: kaji.store.v1.PutResult
+	(*DeleteResult)(nil),           // 14: kaji.store.v1.DeleteResult
+	(*TxnRequest)(nil),             // 15: kaji.store.v1.TxnRequest
+	(*TxnResponse)(nil),            // 16: kaji.store.v1.TxnResponse
+	(*ExchangeRequest)(nil),        // 17: kaji.store.v1.ExchangeRequest
+	(*ExchangeCall)(nil),           // 18: kaji.store.v1.ExchangeCall
+	(*ExchangeResponse)(nil),       // 19: kaji.store.v1.ExchangeResponse
+	(*ExchangeAnswer)(nil),         // 20: kaji.store.v1.ExchangeAnswer
+	(*ExchangeFailure)(nil),        // 21: kaji.store.v1.ExchangeFailure
+	(*WatchRequest)(nil),           // 22: kaji.store.v1.WatchRequest
+	(*WatchResponse)(nil),          // 23: kaji.store.v1.WatchResponse
+	(*WatchManyRequest)(nil),       // 24: kaji.store.v1.WatchManyRequest
+	(*WatchBegin)(nil),             // 25: kaji.store.v1.WatchBegin
+	(*WatchCancel)(nil),            // 26: kaji.store.v1.WatchCancel
+	(*WatchManyResponse)(nil),      // 27: kaji.store.v1.WatchManyResponse
+	(*WatchEnd)(nil),               // 28: kaji.store.v1.WatchEnd
+	(*Event)(nil),                  // 29: kaji.store.v1.Event
+	(*CompactRequest)(nil),         // 30: kaji.store.v1.CompactRequest
+	(*CompactResponse)(nil),        // 31: kaji.store.v1.CompactResponse
+	(*LeaseGrantRequest)(nil),      // 32: kaji.store.v1.LeaseGrantRequest
+	(*LeaseGrantResponse)(nil),     // 33: kaji.store.v1.LeaseGrantResponse
+	(*LeaseRevokeRequest)(nil),     // 34: kaji.store.v1.LeaseRevokeRequest
+	(*LeaseRevokeResponse)(nil),    // 35: kaji.store.v1.LeaseRevokeResponse
+	(*LeaseKeepAliveRequest)(nil),  // 36: kaji.store.v1.LeaseKeepAliveRequest
+	(*LeaseKeepAliveResponse)(nil), // 37: kaji.store.v1.LeaseKeepAliveResponse
+	(*StatusRequest)(nil),          // 38: kaji.store.v1.StatusRequest
+	(*StatusResponse)(nil),         // 39: kaji.store.v1.StatusResponse
+	(*HashRequest)(nil),            // 40: kaji.store.v1.HashRequest
+	(*HashResponse)(nil),           // 41: kaji.store.v1.HashResponse
+	(*Member)(nil),                 // 42: kaji.store.v1.Member
+	(*SnapshotRequest)(nil),        // 43: kaji.store.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),       // 44: kaji.store.v1.SnapshotResponse
+	(*RestoreRequest)(nil),         // 45: kaji.store.v1.RestoreRequest
+	(*RestoreResponse)(nil),        // 46: kaji.store.v1.RestoreResponse
+	(*MemberAddRequest)(nil),       // 47: kaji.store.v1.MemberAddRequest
+	(*MemberAddResponse)(nil),      // 48: kaji.store.v1.MemberAddResponse
+	(*MemberRemoveRequest)(nil),    // 49: kaji.store.v1.MemberRemoveRequest
+	(*MemberRemoveResponse)(nil),   // 50: kaji.store.v1.MemberRemoveResponse
+	(*MemberPromoteRequest)(nil),   // 51: kaji.store.v1.MemberPromoteRequest
+	(*MemberPromoteResponse)(nil),  // 52: kaji.store.v1.MemberPromoteResponse
+	(*MoveLeaderRequest)(nil),      // 53: kaji.store.v1.MoveLeaderRequest
+	(*MoveLeaderResponse)(nil),     // 54: kaji.store.v1.MoveLeaderResponse
+	(*durationpb.Duration)(nil),    // 55: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 56: google.protobuf.Timestamp
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
-	2,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
-	3,  // 1: kaji.store.v1.RangeStreamRequest.range:type_name -> kaji.store.v1.RangeRequest
-	2,  // 2: kaji.store.v1.RangeStreamResponse.kvs:type_name -> kaji.store.v1.KeyValue
+	3,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
+	4,  // 1: kaji.store.v1.RangeStreamRequest.range:type_name -> kaji.store.v1.RangeRequest
+	3,  // 2: kaji.store.v1.RangeStreamResponse.kvs:type_name -> kaji.store.v1.KeyValue
 	0,  // 3: kaji.store.v1.Compare.operator:type_name -> kaji.store.v1.CompareOperator
-	9,  // 4: kaji.store.v1.Op.put:type_name -> kaji.store.v1.PutOp
-	10, // 5: kaji.store.v1.Op.delete:type_name -> kaji.store.v1.DeleteOp
-	3,  // 6: kaji.store.v1.Op.range:type_name -> kaji.store.v1.RangeRequest
-	12, // 7: kaji.store.v1.OpResult.put:type_name -> kaji.store.v1.PutResult
-	13, // 8: kaji.store.v1.OpResult.delete:type_name -> kaji.store.v1.DeleteResult
-	4,  // 9: kaji.store.v1.OpResult.range:type_name -> kaji.store.v1.RangeResponse
-	2,  // 10: kaji.store.v1.PutResult.previous:type_name -> kaji.store.v1.KeyValue
-	2,  // 11: kaji.store.v1.DeleteResult.previous:type_name -> kaji.store.v1.KeyValue
-	7,  // 12: kaji.store.v1.TxnRequest.compares:type_name -> kaji.store.v1.Compare
-	8,  // 13: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
-	8,  // 14: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
-	11, // 15: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
-	17, // 16: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
-	14, // 17: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
-	3,  // 18: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
-	19, // 19: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
-	15, // 20: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
-	4,  // 21: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
-	20, // 22: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
-	28, // 23: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
-	24, // 24: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
-	25, // 25: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
-	21, // 26: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
-	22, // 27: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
-	27, // 28: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
+	10, // 4: kaji.store.v1.Op.put:type_name -> kaji.store.v1.PutOp
+	11, // 5: kaji.store.v1.Op.delete:type_name -> kaji.store.v1.DeleteOp
+	4,  // 6: kaji.store.v1.Op.range:type_name -> kaji.store.v1.RangeRequest
+	13, // 7: kaji.store.v1.OpResult.put:type_name -> kaji.store.v1.PutResult
+	14, // 8: kaji.store.v1.OpResult.delete:type_name -> kaji.store.v1.DeleteResult
+	5,  // 9: kaji.store.v1.OpResult.range:type_name -> kaji.store.v1.RangeResponse
+	3,  // 10: kaji.store.v1.PutResult.previous:type_name -> kaji.store.v1.KeyValue
+	3,  // 11: kaji.store.v1.DeleteResult.previous:type_name -> kaji.store.v1.KeyValue
+	8,  // 12: kaji.store.v1.TxnRequest.compares:type_name -> kaji.store.v1.Compare
+	9,  // 13: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
+	9,  // 14: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
+	12, // 15: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
+	18, // 16: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
+	15, // 17: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
+	4,  // 18: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
+	20, // 19: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
+	16, // 20: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
+	5,  // 21: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
+	21, // 22: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
+	29, // 23: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
+	25, // 24: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
+	26, // 25: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
+	22, // 26: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
+	23, // 27: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
+	28, // 28: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
 	1,  // 29: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
-	2,  // 30: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
-	2,  // 31: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	54, // 32: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	54, // 33: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	54, // 34: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	41, // 35: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	55, // 36: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
-	41, // 37: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	41, // 38: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	41, // 39: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	41, // 40: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	3,  // 41: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	5,  // 42: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
-	14, // 43: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	16, // 44: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
-	21, // 45: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	23, // 46: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
-	29, // 47: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	31, // 48: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	33, // 49: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	35, // 50: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	37, // 51: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	39, // 52: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
-	42, // 53: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	44, // 54: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	46, // 55: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	48, // 56: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	50, // 57: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	52, // 58: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	4,  // 59: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	6,  // 60: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
-	15, // 61: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	18, // 62: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
-	22, // 63: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	26, // 64: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
-	30, // 65: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	32, // 66: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	34, // 67: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	36, // 68: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	38, // 69: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	40, // 70: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
-	43, // 71: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	45, // 72: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	47, // 73: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	49, // 74: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	51, // 75: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	53, // 76: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	59, // [59:77] is the sub-list for method output_type
-	41, // [41:59] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	3,  // 30: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
+	3,  // 31: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
+	55, // 32: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	55, // 33: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	55, // 34: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	42, // 35: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	56, // 36: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
+	2,  // 37: kaji.store.v1.StatusResponse.alarms:type_name -> kaji.store.v1.Alarm
+	42, // 38: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	42, // 39: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	42, // 40: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	42, // 41: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	4,  // 42: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	6,  // 43: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
+	15, // 44: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	17, // 45: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
+	22, // 46: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	24, // 47: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	30, // 48: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	32, // 49: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	34, // 50: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	36, // 51: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	38, // 52: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	40, // 53: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
+	43, // 54: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	45, // 55: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	47, // 56: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	49, // 57: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	51, // 58: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	53, // 59: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	5,  // 60: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	7,  // 61: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
+	16, // 62: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	19, // 63: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
+	23, // 64: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	27, // 65: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	31, // 66: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	33, // 67: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	35, // 68: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	37, // 69: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	39, // 70: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	41, // 71: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
+	44, // 72: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	46, // 73: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	48, // 74: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	50, // 75: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	52, // 76: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	54, // 77: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	60, // [60:78] is the sub-list for method output_type
+	42, // [42:60] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
@@ -4042,7 +4138,7 @@ func file_kaji_store_v1_store_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kaji_store_v1_store_proto_rawDesc), len(file_kaji_store_v1_store_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
