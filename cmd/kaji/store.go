@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,16 @@ certificate of the group system:masters.`,
 			if cfg.Members, err = admin.ParseMembers(initial); err != nil {
 				return err
 			}
-			return raftstore.Run(c.Context(), cfg, f.logger(cfg.ID))
+			ctx, stop := context.WithCancel(c.Context())
+			bounded := make(chan struct{})
+			go func() {
+				defer close(bounded)
+				boundGarbage(ctx)
+			}()
+			err = raftstore.Run(ctx, cfg, f.logger(cfg.ID))
+			stop()
+			<-bounded
+			return err
 		},
 	}
 	f.bind(c)

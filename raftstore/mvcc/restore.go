@@ -1,13 +1,8 @@
 package mvcc
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"hash"
 	"io"
-
-	"google.golang.org/protobuf/encoding/protodelim"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 )
@@ -19,7 +14,8 @@ const maxRecordBytes = MaxValueBytes + MaxKeyBytes + 1<<10
 // buffer took. A snapshot that is damaged or cut short is refused with Corrupt, one of a format that this program does not read with
 // Unreadable.
 func Read(in io.Reader) (*State, error) {
-	r := &recordReader{in: bufio.NewReaderSize(in, 1<<20), sum: sha256.New()}
+	r := newRecordReader(in)
+	defer r.close()
 	h, err := r.head()
 	if err != nil {
 		return nil, err
@@ -29,14 +25,12 @@ func Read(in io.Reader) (*State, error) {
 	l.compacted.Store(h.CompactRevision)
 	l.AdoptFormat(Format(h.Version))
 	for {
-		// The trailer holds the checksum of what is before it.
-		sum := r.sum.Sum(nil)
 		rec, err := r.next()
 		if err != nil {
 			return nil, err
 		}
 		if t := rec.GetTrailer(); t != nil {
-			if t.Records != r.records-1 || !bytes.Equal(t.Sha256, sum) {
+			if t.Records != r.records-1 || !bytes.Equal(t.Sha256, r.sumBefore()) {
 				return nil, errorf(Corrupt, "the snapshot's checksum does not fit")
 			}
 			if err := l.adoptLeases(); err != nil {
@@ -159,60 +153,4 @@ func (l *loader) adoptLeases() (err error) {
 		return true
 	})
 	return err
-}
-
-// recordReader reads records and keeps count and checksum of the bytes used.
-type recordReader struct {
-	in      *bufio.Reader
-	sum     hash.Hash
-	records int64
-	one     [1]byte
-}
-
-func (r *recordReader) Read(p []byte) (int, error) {
-	n, err := r.in.Read(p)
-	r.sum.Write(p[:n])
-	return n, err
-}
-
-func (r *recordReader) ReadByte() (byte, error) {
-	b, err := r.in.ReadByte()
-	if err == nil {
-		r.one[0] = b
-		r.sum.Write(r.one[:])
-	}
-	return b, err
-}
-
-// head reads what comes before the first key.
-func (r *recordReader) head() (*storev1.SnapshotHeader, error) {
-	magic := make([]byte, len(snapshotMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != snapshotMagic {
-		return nil, errorf(Corrupt, "not a snapshot of a store")
-	}
-	first, err := r.next()
-	if err != nil {
-		return nil, err
-	}
-	h := first.GetHeader()
-	if h == nil || h.Version == 0 {
-		return nil, errorf(Corrupt, "the snapshot has no header")
-	}
-	if err := CheckFormat("the snapshot", Format(h.Version), NewestFormat); err != nil {
-		return nil, err
-	}
-	if h.CompactRevision < 1 || h.CompactRevision > h.Revision {
-		return nil, errorf(Corrupt, "the snapshot is of revision %d and compacted at %d", h.Revision, h.CompactRevision)
-	}
-	return h, nil
-}
-
-func (r *recordReader) next() (*storev1.SnapshotRecord, error) {
-	rec := &storev1.SnapshotRecord{}
-	opts := protodelim.UnmarshalOptions{MaxSize: maxRecordBytes}
-	if err := opts.UnmarshalFrom(r, rec); err != nil {
-		return nil, errorf(Corrupt, "the snapshot ends early or is damaged after %d records: %s", r.records, err)
-	}
-	r.records++
-	return rec, nil
 }

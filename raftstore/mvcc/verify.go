@@ -1,9 +1,7 @@
 package mvcc
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"io"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
@@ -26,14 +24,14 @@ type Summary struct {
 // with Unreadable.
 func Verify(in io.Reader) (Summary, error) {
 	counted := &countingReader{in: in}
-	r := &recordReader{in: bufio.NewReaderSize(counted, 1<<20), sum: sha256.New()}
+	r := newRecordReader(counted)
+	defer r.close()
 	h, err := r.head()
 	if err != nil {
 		return Summary{}, err
 	}
 	s := Summary{Version: h.Version, Revision: h.Revision, Compacted: h.CompactRevision}
 	for {
-		sum := r.sum.Sum(nil)
 		rec, err := r.next()
 		if err != nil {
 			return s, err
@@ -51,10 +49,10 @@ func Verify(in io.Reader) (Summary, error) {
 		case *storev1.SnapshotRecord_Lease:
 			s.Leases++
 		case *storev1.SnapshotRecord_Trailer:
-			if rec.Trailer.Records != r.records-1 || !bytes.Equal(rec.Trailer.Sha256, sum) {
+			if rec.Trailer.Records != r.records-1 || !bytes.Equal(rec.Trailer.Sha256, r.sumBefore()) {
 				return s, errorf(Corrupt, "the snapshot's checksum does not fit")
 			}
-			if _, err := r.in.ReadByte(); err != io.EOF {
+			if !r.ended() {
 				return s, errorf(Corrupt, "something follows the snapshot, which ends after %d records", r.records)
 			}
 			s.Records, s.Bytes = r.records, counted.n

@@ -193,6 +193,14 @@ func (c kajiClient) scans() []scan {
 	return []scan{{"one answer", func(ctx context.Context, prefix string) (int, error) {
 		r, err := c.Range(ctx, &storev1.RangeRequest{Key: []byte(prefix), RangeEnd: raftstore.Prefix([]byte(prefix))})
 		return len(r.GetKvs()), err
+	}}, {"stream", func(ctx context.Context, prefix string) (keys int, err error) {
+		for r, err := range c.RangeStream(ctx, &storev1.RangeRequest{Key: []byte(prefix), RangeEnd: raftstore.Prefix([]byte(prefix))}) {
+			if err != nil {
+				return keys, err
+			}
+			keys += len(r.Kvs)
+		}
+		return keys, nil
 	}}}
 }
 
