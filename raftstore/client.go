@@ -48,6 +48,8 @@ type Client struct {
 	mu sync.Mutex
 	// addresses are the endpoints, and what members said of each other's addresses.
 	addresses []string
+	// choice is by chance; it spreads over the followers what clients ask them.
+	choice int
 	// current is where requests go, leader the last address that said it leads.
 	current, leader string
 	// term is the term of leader. Who claims an earlier one has been deposed and does not know it yet.
@@ -91,7 +93,7 @@ func newClientOver(peers connections, cfg ClientConfig) *Client {
 	setDefault(&cfg.AttemptTimeout, 5*time.Second)
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
-		cfg: cfg, peers: peers, exchanges: newExchanges(peers, ""), cancel: cancel, living: ctx,
+		cfg: cfg, peers: peers, exchanges: newExchanges(peers, ""), cancel: cancel, living: ctx, choice: rand.IntN(1 << 20),
 		addresses: slices.Clone(cfg.Endpoints), current: cfg.Endpoints[0],
 		looked: make(chan struct{}), lost: make(chan struct{}, 1),
 	}

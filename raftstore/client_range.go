@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -49,6 +50,12 @@ func (c *Client) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 }
 
 func (c *Client) rangeOnce(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
+	if req.GetMaxStaleness().AsDuration() > 0 {
+		// The leader has enough to do; it is asked when the other member cannot help.
+		if r, err := c.rangeAtFollower(ctx, req); !errors.Is(err, ErrUnavailable) {
+			return r, err
+		}
+	}
 	return retryVia(ctx, c, func(address string, client storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
 		r, err := c.exchanges.get(ctx, address, req, c.cfg.AttemptTimeout, neverGone)
 		if !errors.Is(err, errUnary) {
@@ -57,6 +64,32 @@ func (c *Client) rangeOnce(ctx context.Context, req *storev1.RangeRequest) (*sto
 		return attempt(ctx, c, address, client, false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
 			return s.Range(ctx, req)
 		})
+	})
+}
+
+// rangeAtFollower asks a member that does not lead, always the same one while members and leader stay.
+func (c *Client) rangeAtFollower(ctx context.Context, req *storev1.RangeRequest) (*storev1.RangeResponse, error) {
+	leader, _, err := c.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	followers := slices.DeleteFunc(slices.Clone(c.addresses), func(address string) bool { return address == leader || address == c.leader })
+	c.mu.Unlock()
+	if len(followers) == 0 {
+		return nil, ErrUnavailable
+	}
+	address := followers[c.choice%len(followers)]
+	conn, err := c.peers.get(address)
+	if err != nil {
+		return nil, &Error{Reason: Unavailable, Message: err.Error()}
+	}
+	r, err := c.exchanges.get(ctx, address, req, c.cfg.AttemptTimeout, neverGone)
+	if !errors.Is(err, errUnary) {
+		return r, err
+	}
+	return attempt(ctx, c, address, storev1.NewStoreServiceClient(conn), false, func(ctx context.Context, s storev1.StoreServiceClient) (*storev1.RangeResponse, error) {
+		return s.Range(ctx, req)
 	})
 }
 

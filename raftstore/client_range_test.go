@@ -1,26 +1,33 @@
 package raftstore_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
+	"kaji.dev/kaji/raftstore"
 )
 
 // TestRangeStreamOutlivesItsMember: a range goes on elsewhere, at the revision it began with, when the member that sends it is lost.
 func TestRangeStreamOutlivesItsMember(t *testing.T) {
-	for _, limit := range []int64{0, 500, 1000, 1500} {
+	for _, limit := range []int64{0, 200, 300} {
 		t.Run(fmt.Sprintf("limit=%d", limit), func(t *testing.T) {
-			c := newCluster(t, 3, nil)
-			leader, client := c.leader(), c.client()
-			const keys = 1000
+			c := newCluster(t, 3, func(cfg *raftstore.Config) { cfg.HeartbeatTimeout = 2 * time.Second })
+			client := c.client()
+			const keys = 300
 			value := string(make([]byte, 20<<10))
 			for from := 0; from < keys; from += 50 {
 				req := &storev1.TxnRequest{}
 				for i := from; i < from+50; i++ {
 					req.Success = append(req.Success, putReq(fmt.Sprintf("/range/%05d", i), value).Success...)
 				}
-				if _, err := client.Txn(timeout(t), req); err != nil {
+				_, err := client.Txn(timeout(t), req)
+				for errors.Is(err, raftstore.ErrOutcomeUnknown) { // On a busy machine; writing it twice does no harm.
+					_, err = client.Txn(timeout(t), req)
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -37,9 +44,9 @@ func TestRangeStreamOutlivesItsMember(t *testing.T) {
 					n++
 				}
 				if pieces++; pieces == 1 {
-					c.kill(leader)
+					c.kill(c.leader())
 					c.leader()
-					c.put(client, "/range/00999", "later")
+					c.put(client, "/range/00299", "later")
 				}
 				if rev == 0 {
 					rev = piece.Revision

@@ -287,6 +287,8 @@ func (x *exchangeServer) ranges(calls []wireCall) {
 	a := answers{server: x, method: methodRange}
 	reqs := make([]*storev1.RangeRequest, 0, len(calls))
 	good := calls[:0:0]
+	var bounded []*storev1.RangeRequest
+	boundedCalls := calls[:0:0]
 	for _, c := range calls {
 		req := &storev1.RangeRequest{}
 		err := proto.Unmarshal(c.request, req)
@@ -298,6 +300,8 @@ func (x *exchangeServer) ranges(calls []wireCall) {
 		switch {
 		case err != nil:
 			a.fail(c.id, err)
+		case req.MaxStaleness != nil:
+			boundedCalls, bounded = append(boundedCalls, c), append(bounded, req)
 		case req.Serializable || mutant.StaleReads:
 			a.read(m.state.View(), c.id, req)
 		default:
@@ -305,6 +309,12 @@ func (x *exchangeServer) ranges(calls []wireCall) {
 		}
 	}
 	a.flush()
+	if len(bounded) > 0 {
+		defer x.alone(methodRange, boundedCalls, func(ctx context.Context, i int) (protowire.Number, proto.Message, error) {
+			res, err := m.Range(ctx, bounded[i])
+			return fieldRange, res, err
+		})
+	}
 	if len(good) == 0 {
 		return
 	}

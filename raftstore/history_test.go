@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/raftstore"
@@ -24,6 +26,9 @@ type history struct {
 	// moment orders what happened: each call and each return is a later one. Clocks may stand still in between.
 	moment atomic.Int64
 	value  atomic.Int64
+	// bounded has some reads be content with a state of some age. ages are the moments at which something happened, by their time.
+	bounded bool
+	ages    []age
 	// pause is about how long a client thinks between two operations.
 	pause time.Duration
 	// era is part of the keys. Each new one begins with fresh keys, so that no key's history grows too long to be checked.
@@ -40,6 +45,34 @@ type history struct {
 	seen    []sighting
 }
 
+// age says which moment it was at a time.
+type age struct {
+	at     time.Time
+	moment int64
+}
+
+// next gives the next moment. Between two there is room for one that is neither.
+func (h *history) next() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.moment.Add(2)
+	if h.bounded {
+		h.ages = append(h.ages, age{time.Now(), m})
+	}
+	return m
+}
+
+// since gives a moment before all those of some time on.
+func (h *history) since(at time.Time) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := sort.Search(len(h.ages), func(i int) bool { return !h.ages[i].at.Before(at) })
+	if i == len(h.ages) {
+		return h.moment.Load()
+	}
+	return h.ages[i].moment - 1
+}
+
 type opKind int
 
 const (
@@ -52,6 +85,8 @@ type opInput struct {
 	kind     opKind
 	key      string
 	old, new string
+	// bound is how old a state a get is content with.
+	bound time.Duration
 }
 
 type opOutput struct {
@@ -111,6 +146,9 @@ func (h *history) client(ctx context.Context, id int, s raftstore.Store) {
 		if in.kind == opSwap && in.old == "" {
 			in.kind = opGet
 		}
+		if in.kind == opGet && h.bounded && rnd.IntN(2) == 0 {
+			in.bound = time.Duration(rnd.IntN(400)) * time.Millisecond
+		}
 		if in.kind != opGet {
 			in.new = fmt.Sprint(h.value.Add(1))
 		}
@@ -121,13 +159,20 @@ func (h *history) client(ctx context.Context, id int, s raftstore.Store) {
 func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	call := h.moment.Add(1)
+	began := time.Now()
+	call := h.next()
 	var out opOutput
 	var err error
 	var rev int64
 	if in.kind == opGet {
 		var res *storev1.RangeResponse
-		if res, err = s.Range(ctx, &storev1.RangeRequest{Key: []byte(in.key)}); err == nil {
+		req := &storev1.RangeRequest{Key: []byte(in.key)}
+		if bound := in.bound; h.bounded && bound > 0 {
+			// What is read was the newest at some moment from that long ago on: as if the read had begun then.
+			req.MaxStaleness = durationpb.New(bound)
+			call = min(call, h.since(began.Add(-bound)))
+		}
+		if res, err = s.Range(ctx, req); err == nil {
 			rev = res.Revision
 			if len(res.Kvs) > 0 {
 				out.value = string(res.Kvs[0].Value)
@@ -148,7 +193,7 @@ func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]stri
 			}
 		}
 	}
-	end := h.moment.Add(1)
+	end := h.next()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {

@@ -40,6 +40,7 @@ type Member struct {
 
 	proposals  *proposals
 	reads      *reads
+	fresh      *freshness
 	leases     *leaseClock
 	leadership *leadership
 	room       *room
@@ -94,7 +95,7 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	}
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
-	m.reads = newReads(m)
+	m.reads, m.fresh = newReads(m), newFreshness(m)
 	m.room = &room{member: m, wake: make(chan struct{}, 1)}
 	m.freeing = make(chan struct{}, 1)
 	m.fsm = &fsm{
@@ -118,6 +119,7 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	for _, part := range []func(){
 		func() { m.proposals.run(ctx) },
 		func() { m.reads.run(ctx) },
+		func() { m.fresh.run(ctx) },
 		func() { m.leadership.run(ctx, notices) },
 		func() { m.dispatch(ctx) },
 		func() { m.followLeader(ctx) },

@@ -44,6 +44,9 @@ func (m *Memory) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := validateStaleness(req); err != nil {
+		return nil, err
+	}
 	return m.state.View().Range(req)
 }
 
@@ -53,6 +56,9 @@ func (m *Memory) RangeStream(ctx context.Context, req *storev1.RangeRequest) ite
 		err := ctx.Err()
 		if err == nil {
 			err = mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd())
+		}
+		if err == nil {
+			err = validateStaleness(req)
 		}
 		if err != nil {
 			yield(nil, err)

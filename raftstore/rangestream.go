@@ -26,6 +26,12 @@ func (m *Member) readView(ctx context.Context, req *storev1.RangeRequest) (*mvcc
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := validateStaleness(req); err != nil {
+		return nil, err
+	}
+	if req.MaxStaleness != nil {
+		return m.fresh.view(ctx, req.MaxStaleness.AsDuration())
+	}
 	if !req.Serializable && !mutant.StaleReads {
 		// Who leads is asked which revision had been reached; what is read is in this member.
 		rev, err := m.acknowledged(ctx)

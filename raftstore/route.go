@@ -130,13 +130,7 @@ func (m *Member) Range(ctx context.Context, req *storev1.RangeRequest) (*storev1
 	if err := mvcc.ValidateRange(req.GetKey(), req.GetRangeEnd()); err != nil {
 		return nil, err
 	}
-	if req.Serializable || mutant.StaleReads {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		return m.state.View().Range(req)
-	}
-	if largeRange(req) && !m.leading() {
+	if req.Serializable || req.MaxStaleness != nil || mutant.StaleReads || (largeRange(req) && !m.leading()) {
 		view, err := m.readView(ctx, req)
 		if err != nil {
 			return nil, err

@@ -70,7 +70,7 @@ func begun(t *testing.T, seed uint64) *run {
 	r.watching, r.stopWatching = context.WithCancel(context.Background())
 	t.Cleanup(r.finish)
 	r.admin = r.store("admin", nil)
-	r.history.pause = 50 * time.Millisecond
+	r.history.pause, r.history.bounded = 50*time.Millisecond, true
 	for i := range 4 {
 		var pin *simMember
 		if i%2 == 1 {

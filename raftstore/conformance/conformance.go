@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) raftstore.Store) {
 		{"RangeStream", rangeStream},
 		{"RangeStreamAtOneRevision", rangeStreamAtOneRevision},
 		{"RangeStreamRefusals", rangeStreamRefusals},
+		{"RangeMaxStaleness", rangeMaxStaleness},
 		{"TxnCompares", txnCompares},
 		{"TxnBranches", txnBranches},
 		{"TxnOneRevision", txnOneRevision},

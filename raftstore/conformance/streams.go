@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/raftstore"
@@ -148,4 +151,30 @@ func (e *env) streamError(ctx context.Context, req *storev1.RangeRequest) (last 
 		last = err
 	}
 	return last
+}
+
+// rangeMaxStaleness: with no age allowed a read sees all that was acknowledged before it; with some it may.
+func rangeMaxStaleness(e *env) {
+	var rev int64
+	for i := range 20 {
+		rev = e.put("a", fmt.Sprint(i))
+		now := &storev1.RangeRequest{Key: e.key("a"), MaxStaleness: durationpb.New(0)}
+		if got := e.rng(now); got.Revision != rev || len(got.Kvs) != 1 || string(got.Kvs[0].Value) != fmt.Sprint(i) {
+			e.Fatalf("revision %d was acknowledged, then %v was read", rev, got)
+		}
+		if got := e.stream(now, nil); got.Revision != rev || len(got.Kvs) != 1 {
+			e.Fatalf("revision %d was acknowledged, then %v came in pieces", rev, got)
+		}
+		if got := e.rng(&storev1.RangeRequest{Key: e.key("a"), MaxStaleness: durationpb.New(time.Minute)}); got.Revision > rev {
+			e.Fatalf("read revision %d, when %d was the newest", got.Revision, rev)
+		}
+	}
+	for _, req := range []*storev1.RangeRequest{
+		{Key: e.key("a"), MaxStaleness: durationpb.New(time.Second), Serializable: true},
+		{Key: e.key("a"), MaxStaleness: durationpb.New(-time.Second)},
+	} {
+		_, err := e.store.Range(e.ctx, req)
+		e.wantError(err, raftstore.ErrInvalid)
+		e.wantStreamError(e.ctx, req, raftstore.ErrInvalid)
+	}
 }

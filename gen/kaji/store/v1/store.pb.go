@@ -303,8 +303,12 @@ type RangeRequest struct {
 	KeysOnly bool `protobuf:"varint,5,opt,name=keys_only,json=keysOnly,proto3" json:"keys_only,omitempty"`
 	// True to get the count alone.
 	CountOnly bool `protobuf:"varint,6,opt,name=count_only,json=countOnly,proto3" json:"count_only,omitempty"`
-	// True to be content with what this member has applied, which may be old. Otherwise the read is linearizable.
-	Serializable  bool `protobuf:"varint,7,opt,name=serializable,proto3" json:"serializable,omitempty"`
+	// True to be content with what this member has applied, however old. Otherwise the read is linearizable, or as max_staleness says.
+	Serializable bool `protobuf:"varint,7,opt,name=serializable,proto3" json:"serializable,omitempty"`
+	// Set to have this member answer from its own state, of which it has to know that nothing in it had been superseded for longer than
+	// this when the request came; it asks the leader when it does not, and says UNAVAILABLE when there is none. 0 is a linearizable read that is
+	// not passed on. Not together with serializable; without meaning in a transaction.
+	MaxStaleness  *durationpb.Duration `protobuf:"bytes,8,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,6 +390,13 @@ func (x *RangeRequest) GetSerializable() bool {
 		return x.Serializable
 	}
 	return false
+}
+
+func (x *RangeRequest) GetMaxStaleness() *durationpb.Duration {
+	if x != nil {
+		return x.MaxStaleness
+	}
+	return nil
 }
 
 // RangeResponse holds the keys found.
@@ -3693,7 +3704,7 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x0fcreate_revision\x18\x03 \x01(\x03R\x0ecreateRevision\x12!\n" +
 	"\fmod_revision\x18\x04 \x01(\x03R\vmodRevision\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\x03R\aversion\x12\x14\n" +
-	"\x05lease\x18\x06 \x01(\x03R\x05lease\"\xcf\x01\n" +
+	"\x05lease\x18\x06 \x01(\x03R\x05lease\"\x8f\x02\n" +
 	"\fRangeRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1b\n" +
 	"\trange_end\x18\x02 \x01(\fR\brangeEnd\x12\x1a\n" +
@@ -3702,7 +3713,8 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tkeys_only\x18\x05 \x01(\bR\bkeysOnly\x12\x1d\n" +
 	"\n" +
 	"count_only\x18\x06 \x01(\bR\tcountOnly\x12\"\n" +
-	"\fserializable\x18\a \x01(\bR\fserializable\"\x80\x01\n" +
+	"\fserializable\x18\a \x01(\bR\fserializable\x12>\n" +
+	"\rmax_staleness\x18\b \x01(\v2\x19.google.protobuf.DurationR\fmaxStaleness\"\x80\x01\n" +
 	"\rRangeResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12)\n" +
 	"\x03kvs\x18\x02 \x03(\v2\x17.kaji.store.v1.KeyValueR\x03kvs\x12\x12\n" +
@@ -4008,89 +4020,90 @@ var file_kaji_store_v1_store_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),  // 56: google.protobuf.Timestamp
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
-	3,  // 0: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
-	4,  // 1: kaji.store.v1.RangeStreamRequest.range:type_name -> kaji.store.v1.RangeRequest
-	3,  // 2: kaji.store.v1.RangeStreamResponse.kvs:type_name -> kaji.store.v1.KeyValue
-	0,  // 3: kaji.store.v1.Compare.operator:type_name -> kaji.store.v1.CompareOperator
-	10, // 4: kaji.store.v1.Op.put:type_name -> kaji.store.v1.PutOp
-	11, // 5: kaji.store.v1.Op.delete:type_name -> kaji.store.v1.DeleteOp
-	4,  // 6: kaji.store.v1.Op.range:type_name -> kaji.store.v1.RangeRequest
-	13, // 7: kaji.store.v1.OpResult.put:type_name -> kaji.store.v1.PutResult
-	14, // 8: kaji.store.v1.OpResult.delete:type_name -> kaji.store.v1.DeleteResult
-	5,  // 9: kaji.store.v1.OpResult.range:type_name -> kaji.store.v1.RangeResponse
-	3,  // 10: kaji.store.v1.PutResult.previous:type_name -> kaji.store.v1.KeyValue
-	3,  // 11: kaji.store.v1.DeleteResult.previous:type_name -> kaji.store.v1.KeyValue
-	8,  // 12: kaji.store.v1.TxnRequest.compares:type_name -> kaji.store.v1.Compare
-	9,  // 13: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
-	9,  // 14: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
-	12, // 15: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
-	18, // 16: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
-	15, // 17: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
-	4,  // 18: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
-	20, // 19: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
-	16, // 20: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
-	5,  // 21: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
-	21, // 22: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
-	29, // 23: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
-	25, // 24: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
-	26, // 25: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
-	22, // 26: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
-	23, // 27: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
-	28, // 28: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
-	1,  // 29: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
-	3,  // 30: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
-	3,  // 31: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	55, // 32: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	55, // 33: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	55, // 34: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	42, // 35: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	56, // 36: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
-	2,  // 37: kaji.store.v1.StatusResponse.alarms:type_name -> kaji.store.v1.Alarm
-	42, // 38: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	42, // 39: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	42, // 40: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	42, // 41: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	4,  // 42: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	6,  // 43: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
-	15, // 44: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	17, // 45: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
-	22, // 46: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	24, // 47: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
-	30, // 48: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	32, // 49: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	34, // 50: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	36, // 51: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	38, // 52: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	40, // 53: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
-	43, // 54: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	45, // 55: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	47, // 56: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	49, // 57: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	51, // 58: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	53, // 59: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	5,  // 60: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	7,  // 61: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
-	16, // 62: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	19, // 63: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
-	23, // 64: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	27, // 65: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
-	31, // 66: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	33, // 67: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	35, // 68: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	37, // 69: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	39, // 70: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	41, // 71: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
-	44, // 72: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	46, // 73: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	48, // 74: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	50, // 75: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	52, // 76: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	54, // 77: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	60, // [60:78] is the sub-list for method output_type
-	42, // [42:60] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	55, // 0: kaji.store.v1.RangeRequest.max_staleness:type_name -> google.protobuf.Duration
+	3,  // 1: kaji.store.v1.RangeResponse.kvs:type_name -> kaji.store.v1.KeyValue
+	4,  // 2: kaji.store.v1.RangeStreamRequest.range:type_name -> kaji.store.v1.RangeRequest
+	3,  // 3: kaji.store.v1.RangeStreamResponse.kvs:type_name -> kaji.store.v1.KeyValue
+	0,  // 4: kaji.store.v1.Compare.operator:type_name -> kaji.store.v1.CompareOperator
+	10, // 5: kaji.store.v1.Op.put:type_name -> kaji.store.v1.PutOp
+	11, // 6: kaji.store.v1.Op.delete:type_name -> kaji.store.v1.DeleteOp
+	4,  // 7: kaji.store.v1.Op.range:type_name -> kaji.store.v1.RangeRequest
+	13, // 8: kaji.store.v1.OpResult.put:type_name -> kaji.store.v1.PutResult
+	14, // 9: kaji.store.v1.OpResult.delete:type_name -> kaji.store.v1.DeleteResult
+	5,  // 10: kaji.store.v1.OpResult.range:type_name -> kaji.store.v1.RangeResponse
+	3,  // 11: kaji.store.v1.PutResult.previous:type_name -> kaji.store.v1.KeyValue
+	3,  // 12: kaji.store.v1.DeleteResult.previous:type_name -> kaji.store.v1.KeyValue
+	8,  // 13: kaji.store.v1.TxnRequest.compares:type_name -> kaji.store.v1.Compare
+	9,  // 14: kaji.store.v1.TxnRequest.success:type_name -> kaji.store.v1.Op
+	9,  // 15: kaji.store.v1.TxnRequest.failure:type_name -> kaji.store.v1.Op
+	12, // 16: kaji.store.v1.TxnResponse.results:type_name -> kaji.store.v1.OpResult
+	18, // 17: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
+	15, // 18: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
+	4,  // 19: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
+	20, // 20: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
+	16, // 21: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
+	5,  // 22: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
+	21, // 23: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
+	29, // 24: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
+	25, // 25: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
+	26, // 26: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
+	22, // 27: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
+	23, // 28: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
+	28, // 29: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
+	1,  // 30: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
+	3,  // 31: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
+	3,  // 32: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
+	55, // 33: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	55, // 34: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	55, // 35: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	42, // 36: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	56, // 37: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
+	2,  // 38: kaji.store.v1.StatusResponse.alarms:type_name -> kaji.store.v1.Alarm
+	42, // 39: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	42, // 40: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	42, // 41: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	42, // 42: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	4,  // 43: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	6,  // 44: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
+	15, // 45: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	17, // 46: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
+	22, // 47: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	24, // 48: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	30, // 49: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	32, // 50: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	34, // 51: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	36, // 52: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	38, // 53: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	40, // 54: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
+	43, // 55: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	45, // 56: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	47, // 57: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	49, // 58: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	51, // 59: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	53, // 60: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	5,  // 61: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	7,  // 62: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
+	16, // 63: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	19, // 64: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
+	23, // 65: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	27, // 66: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	31, // 67: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	33, // 68: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	35, // 69: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	37, // 70: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	39, // 71: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	41, // 72: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
+	44, // 73: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	46, // 74: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	48, // 75: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	50, // 76: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	52, // 77: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	54, // 78: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	61, // [61:79] is the sub-list for method output_type
+	43, // [43:61] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
