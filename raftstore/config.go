@@ -37,7 +37,7 @@ type Config struct {
 	QuotaBytes int64
 	// DiskReserveBytes is what is kept free on disk beside what a snapshot takes, which is as much as the store holds: with less, on a majority of
 	// members, writes that make the store grow are refused. 0 means 192 MiB, three segments of the
-	// log; with less than a third of it all puts are refused.
+	// log; with less than a third of it all puts are refused. Negative means that nothing is kept: the disk is met when it is full.
 	DiskReserveBytes int64
 	// HistoryAge is how long superseded values can be read and watched; 0 means 5 min.
 	HistoryAge time.Duration
@@ -120,7 +120,7 @@ func (c *Config) Validate() error {
 	for name, negative := range map[string]bool{
 		"QuotaBytes": c.QuotaBytes < 0, "HistoryAge": c.HistoryAge < 0, "HistoryBytes": c.HistoryBytes < 0,
 		"ProgressInterval": c.ProgressInterval < 0, "LeaderWait": c.LeaderWait < 0, "HeartbeatTimeout": c.HeartbeatTimeout < 0,
-		"SnapshotBytes": c.SnapshotBytes < 0, "DiskReserveBytes": c.DiskReserveBytes < 0,
+		"SnapshotBytes": c.SnapshotBytes < 0,
 	} {
 		if negative {
 			refuse("%s is negative", name)

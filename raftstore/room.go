@@ -128,10 +128,10 @@ func (r *room) measure() error {
 	return nil
 }
 
-// run looks after the disk until ctx ends. In a world without disks there is nothing to do.
+// run looks after the disk until ctx ends. In a world without disks, and without a reserve, there is nothing to do.
 func (r *room) run(ctx context.Context) {
 	m := r.member
-	if m.kept.free == nil {
+	if m.kept.free == nil || m.cfg.DiskReserveBytes < 0 {
 		return
 	}
 	tick := time.NewTicker(roomTick)

@@ -54,7 +54,7 @@ certificate of the group system:masters.`,
 	fl.StringVar(&cfg.AdvertiseAddress, "advertise", "", "host:port where others reach it; --listen when empty")
 	fl.StringSliceVar(&initial, "initial-members", nil, "members a new store begins with, as ID=HOST:PORT, the same on all of them; none for a member that joins a store")
 	fl.Int64Var(&cfg.QuotaBytes, "quota-bytes", 0, "bound of keys and values in the newest revision; 0 means 4 GiB")
-	fl.Int64Var(&cfg.DiskReserveBytes, "disk-reserve-bytes", 0, "what is kept free on disk, for deletes and compaction, beside room for a snapshot; 0 means 192 MiB")
+	fl.Int64Var(&cfg.DiskReserveBytes, "disk-reserve-bytes", 0, "what is kept free on disk, for deletes and compaction, beside room for a snapshot; 0 means 192 MiB, -1 nothing")
 	fl.DurationVar(&cfg.HistoryAge, "history", 5*time.Minute, "how long superseded values can be read and watched")
 	fl.DurationVar(&cfg.HeartbeatTimeout, "heartbeat-timeout", time.Second, "silence of the leader after which another is elected; the same on all members")
 	fl.Uint64Var(&cfg.SnapshotEntries, "snapshot-entries", 8192, "log entries after which a snapshot is written")
