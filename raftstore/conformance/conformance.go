@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) raftstore.Store) {
 		{"WatchFromRevision", watchFromRevision},
 		{"WatchFutureRevision", watchFutureRevision},
 		{"WatchPrevious", watchPrevious},
+		{"WatchFilters", watchFilters},
 		{"WatchWholeRevisions", watchWholeRevisions},
 		{"WatchSlowReader", watchSlowReader},
 		{"WatchSlowNeighbour", watchSlowNeighbour},

@@ -96,6 +96,49 @@ func watchPrevious(e *env) {
 	}
 }
 
+// watchFilters leaves puts or deletes out, of what was and of what comes.
+func watchFilters(e *env) {
+	first := e.put("a", "1")
+	e.del("a")
+	with := func(noPuts, noDeletes bool, start int64) raftstore.Watcher {
+		req := e.watchAll()
+		req.NoPuts, req.NoDeletes, req.StartRevision = noPuts, noDeletes, start
+		w, _ := e.watch(e.ctx, req)
+		return w
+	}
+	deletes, puts, all := with(true, false, first), with(false, true, first), with(false, false, first)
+	e.put("b", "2")
+	e.del("b")
+	e.put("c", "3")
+	e.del("c")
+	for _, tc := range []struct {
+		w    raftstore.Watcher
+		want string
+	}{
+		{deletes, "-a -b -c "}, {puts, "+a +b +c "}, {all, "+a -a +b -b +c -c "},
+	} {
+		var got string
+		for _, ev := range e.collect(tc.w, len(tc.want)/3) {
+			sign := "+"
+			if ev.Type == storev1.EventType_EVENT_TYPE_DELETE {
+				sign = "-"
+			}
+			got += sign + string(ev.Kv.Key[len(e.prefix):]) + " "
+		}
+		if got != tc.want {
+			e.Fatalf("got %s, want %s", got, tc.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(e.ctx)
+	time.AfterFunc(50*time.Millisecond, cancel)
+	req := e.watchAll()
+	req.NoPuts, req.NoDeletes, req.StartRevision = true, true, first
+	w, _ := e.watch(ctx, req)
+	if res, err := w.Recv(); err == nil {
+		e.Fatalf("a watch of nothing was told %v", res)
+	}
+}
+
 // watchWholeRevisions checks that a revision's events never come apart, whichever way they come.
 func watchWholeRevisions(e *env) {
 	const perTxn, txns = 300, 12

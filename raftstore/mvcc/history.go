@@ -20,6 +20,9 @@ func (c Change) Revision() int64 { return c.cur.rev() }
 // Key gives the key that changed.
 func (c Change) Key() []byte { return c.cur.kv.Key }
 
+// Deletes tells whether the change deleted the key.
+func (c Change) Deletes() bool { return c.cur.deleted }
+
 // Event gives the change as the contract tells it.
 func (c Change) Event(previous bool) *storev1.Event {
 	e := &storev1.Event{Type: storev1.EventType_EVENT_TYPE_PUT, Kv: c.cur.kv}

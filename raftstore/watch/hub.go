@@ -51,18 +51,27 @@ type Hub struct {
 
 // group is what watchers that get the very same events have in common.
 type group struct {
-	key, end string
-	previous bool
+	key, end          string
+	previous          bool
+	noPuts, noDeletes bool
 }
 
 func (g group) keys() mvcc.KeyRange { return mvcc.KeyRange{Key: []byte(g.key), End: []byte(g.end)} }
+
+// wants tells whether the filters let a change through.
+func (g group) wants(c mvcc.Change) bool {
+	if c.Deletes() {
+		return !g.noDeletes
+	}
+	return !g.noPuts
+}
 
 // events makes of changes what watchers of the group are told; nil when that is nothing.
 func (g group) events(changes []mvcc.Change) *batch {
 	keys := g.keys()
 	var events []*storev1.Event
 	for _, c := range changes {
-		if keys.Contains(c.Key()) {
+		if keys.Contains(c.Key()) && g.wants(c) {
 			events = append(events, c.Event(g.previous))
 		}
 	}
@@ -97,7 +106,7 @@ func (h *Hub) Watch(ctx context.Context, req *storev1.WatchRequest) (*Watcher, e
 	now := h.source.Revision()
 	w := &Watcher{
 		hub: h, ctx: ctx, progress: req.Progress,
-		group: group{key: string(req.Key), end: string(req.RangeEnd), previous: req.Previous},
+		group: group{key: string(req.Key), end: string(req.RangeEnd), previous: req.Previous, noPuts: req.NoPuts, noDeletes: req.NoDeletes},
 		start: req.StartRevision, next: req.StartRevision,
 		wake: make(chan struct{}, 1), watches: 1,
 	}

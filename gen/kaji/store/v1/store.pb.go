@@ -1752,7 +1752,11 @@ type WatchRequest struct {
 	// True to get each key as it was before the change, for deletes above all.
 	Previous bool `protobuf:"varint,4,opt,name=previous,proto3" json:"previous,omitempty"`
 	// True to be told the revision now and then when nothing changes.
-	Progress      bool `protobuf:"varint,5,opt,name=progress,proto3" json:"progress,omitempty"`
+	Progress bool `protobuf:"varint,5,opt,name=progress,proto3" json:"progress,omitempty"`
+	// True to leave puts out.
+	NoPuts bool `protobuf:"varint,6,opt,name=no_puts,json=noPuts,proto3" json:"no_puts,omitempty"`
+	// True to leave deletes out.
+	NoDeletes     bool `protobuf:"varint,7,opt,name=no_deletes,json=noDeletes,proto3" json:"no_deletes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1818,6 +1822,20 @@ func (x *WatchRequest) GetPrevious() bool {
 func (x *WatchRequest) GetProgress() bool {
 	if x != nil {
 		return x.Progress
+	}
+	return false
+}
+
+func (x *WatchRequest) GetNoPuts() bool {
+	if x != nil {
+		return x.NoPuts
+	}
+	return false
+}
+
+func (x *WatchRequest) GetNoDeletes() bool {
+	if x != nil {
+		return x.NoDeletes
 	}
 	return false
 }
@@ -3793,13 +3811,16 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x0fExchangeFailure\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\x9c\x01\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\xd4\x01\n" +
 	"\fWatchRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1b\n" +
 	"\trange_end\x18\x02 \x01(\fR\brangeEnd\x12%\n" +
 	"\x0estart_revision\x18\x03 \x01(\x03R\rstartRevision\x12\x1a\n" +
 	"\bprevious\x18\x04 \x01(\bR\bprevious\x12\x1a\n" +
-	"\bprogress\x18\x05 \x01(\bR\bprogress\"Y\n" +
+	"\bprogress\x18\x05 \x01(\bR\bprogress\x12\x17\n" +
+	"\ano_puts\x18\x06 \x01(\bR\x06noPuts\x12\x1d\n" +
+	"\n" +
+	"no_deletes\x18\a \x01(\bR\tnoDeletes\"Y\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12,\n" +
 	"\x06events\x18\x02 \x03(\v2\x14.kaji.store.v1.EventR\x06events\"\x86\x01\n" +
