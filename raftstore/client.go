@@ -151,6 +151,7 @@ func (c *Client) findLeader(ctx context.Context) bool {
 		if err != nil {
 			continue
 		}
+		c.heard(st.Members)
 		if st.LeaderId != "" && st.LeaderId == st.MemberId && c.found(ctx, address, st) {
 			return true
 		}
@@ -215,6 +216,18 @@ func (c *Client) learn(members []*storev1.Member) {
 		}
 	}
 	c.addresses = known
+}
+
+// heard adds the addresses of members that some member knows: all that this client began with may be gone before it reaches a leader. Only
+// the leader's word drops any, as others may know older ones.
+func (c *Client) heard(members []*storev1.Member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range members {
+		if !slices.Contains(c.addresses, m.Address) {
+			c.addresses = append(slices.Clip(c.addresses), m.Address)
+		}
+	}
 }
 
 func (c *Client) statusOf(ctx context.Context, address string) (*storev1.StatusResponse, error) {

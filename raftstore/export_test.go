@@ -30,6 +30,12 @@ func (m *Member) Serve(ctx context.Context) error { return m.serve(ctx) }
 // ShutDown closes a member.
 func (m *Member) ShutDown() { m.shutDown() }
 
+// Failed gives why the member cannot go on, once that is so.
+func (m *Member) Failed() <-chan error { return m.failed }
+
+// Leases is how many leases there are.
+func (m *Member) Leases() int { return len(m.state.Leases()) }
+
 // ForceSnapshot has Raft write a snapshot and drop the log before it.
 func (m *Member) ForceSnapshot() error { return m.raft.Snapshot().Error() }
 

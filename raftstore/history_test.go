@@ -200,7 +200,9 @@ func (h *history) do(id int, s raftstore.Store, in opInput, last map[string]stri
 	case err == nil:
 		h.acked++
 		h.revision = max(h.revision, rev)
-		h.seen = append(h.seen, sighting{call: call, end: end, rev: rev, wrote: in.kind == opPut || out.swapped})
+		if rev > 0 {
+			h.seen = append(h.seen, sighting{call: call, end: end, rev: rev, wrote: in.kind == opPut || out.swapped})
+		}
 		if rev > 0 && (in.kind == opPut || out.swapped) {
 			if h.written == nil {
 				h.written = map[string]int64{}

@@ -56,6 +56,8 @@ type Member struct {
 	// metricsAt is where metrics are served, once they are.
 	metricsAt atomic.Pointer[string]
 
+	// failed gets why the member cannot go on.
+	failed chan error
 	// draining is closed when no more calls are taken from exchanges, closing when the member shuts down.
 	draining, closing chan struct{}
 	drained, close    sync.Once
@@ -91,7 +93,7 @@ func openMember(cfg Config, log hclog.Logger) (*Member, error) {
 func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	m := &Member{
 		cfg: cfg, log: log, metrics: newMetrics(), state: mvcc.New(), peers: w.peers,
-		exchanges: newExchanges(w.peers, cfg.ID), draining: make(chan struct{}), closing: make(chan struct{}), hashing: make(chan struct{}, 1),
+		exchanges: newExchanges(w.peers, cfg.ID), failed: make(chan error, 1), draining: make(chan struct{}), closing: make(chan struct{}), hashing: make(chan struct{}, 1),
 	}
 	m.leases = &leaseClock{member: m}
 	m.leadership = &leadership{member: m}
@@ -147,14 +149,14 @@ func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 		return err
 	}
 	stable, snapshots := m.kept.stable, keptSnapshots{m.keeper}
-	logs, err := raft.NewLogCache(raftLogCache, keptLog{m.kept.logs, m.keeper})
+	logs, err := raft.NewLogCache(raftLogCache, &configLog{LogStore: keptLog{m.kept.logs, m.keeper}, leads: m.leading, lost: m.fail})
 	if err != nil {
 		return err
 	}
-	transport := w.transport(raftLog)
+	transport := openVotes{Transport: w.transport(raftLog), raft: &atomic.Pointer[raft.Raft]{}}
 	defer func() {
-		if closer, ok := transport.(raft.WithClose); ok && err != nil {
-			closer.Close()
+		if err != nil {
+			transport.Close()
 		}
 	}()
 	rc := m.raftConfig(notices, raftLog)
@@ -173,6 +175,7 @@ func (m *Member) openRaft(w world, notices chan<- bool) (err error) {
 	}
 	m.transport = transport
 	m.raft, err = startRaft(rc, m.fsm, logs, stable, snapshots, transport)
+	transport.raft.Store(m.raft)
 	if halted := m.fsm.halt.err(); halted != nil && err != nil {
 		return halted
 	}
@@ -187,6 +190,14 @@ func startRaft(rc *raft.Config, fsm raft.FSM, logs raft.LogStore, stable raft.St
 		}
 	}()
 	return raft.NewRaft(rc, fsm, logs, stable, snapshots, transport)
+}
+
+// fail ends the member, as soon as whoever serves it sees that.
+func (m *Member) fail(err error) {
+	select {
+	case m.failed <- err:
+	default: // It is ending already.
+	}
 }
 
 func (m *Member) raftConfig(notices chan<- bool, log hclog.Logger) *raft.Config {

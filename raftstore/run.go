@@ -108,6 +108,9 @@ func (m *Member) supervise(ctx context.Context, server *grpcserver.Server, serve
 			return ErrRemoved
 		case <-m.fsm.halt.stopped():
 			return m.fsm.halt.err()
+		case err := <-m.failed:
+			m.shutDown() // It takes no part in anything from here on, while calls under way end.
+			return fmt.Errorf("store: %w", err)
 		case <-tick.C:
 			if m.raft.State() == raft.Shutdown {
 				return ErrRemoved

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 	"kaji.dev/kaji/raftstore"
@@ -24,9 +27,12 @@ type simulation struct {
 	net      *simNet
 	peers    []raftstore.Peer
 	members  []*simMember
+	// made counts members that ever were, and new addresses; where is where members are now, for other goroutines.
+	made  int
+	where atomic.Pointer[[]string]
 	// record is what members and faults did, printed when something went wrong.
 	record record
-	// dying are members that crashed: nobody hears of them, but they have yet to end.
+	// dying are members that crashed: nobody hears of them, but they have yet to end. So are orders to members.
 	dying sync.WaitGroup
 }
 
@@ -60,7 +66,16 @@ type simMember struct {
 	id, address string
 	disk        *simDisk
 	host        *simHost
-	down        bool
+	// peers is whom its store begins with; none for one that is let in.
+	peers []raftstore.Peer
+	voter bool
+	down  bool
+	// held: it is down until its operator says otherwise, if ever.
+	held bool
+	// through, when set, is what its log is written through.
+	through func(raft.LogStore) raft.LogStore
+	// failed: it has ended by itself, and wants to be started again.
+	failed *atomic.Bool
 	// reads is the newest format that its program reads; 0 for this one's.
 	reads uint32
 }
@@ -72,10 +87,12 @@ func newSimulation(t *testing.T, seed uint64, n int) *simulation {
 		s.peers = append(s.peers, raftstore.Peer{ID: fmt.Sprintf("s%d", i+1), Address: fmt.Sprintf("s%d:1", i+1)})
 	}
 	for _, p := range s.peers {
-		m := &simMember{id: p.ID, address: p.Address, disk: newSimDisk(), reads: uint32(s.versions.IntN(2))}
+		m := &simMember{id: p.ID, address: p.Address, disk: newSimDisk(), reads: uint32(s.versions.IntN(2)), peers: s.peers, voter: true}
 		s.members = append(s.members, m)
 		s.start(m)
 	}
+	s.made = n
+	s.publish()
 	return s
 }
 
@@ -88,19 +105,47 @@ func (s *simulation) start(m *simMember) {
 	if err != nil {
 		s.Fatalf("%s does not open its log after a crash: %v", m.id, err)
 	}
+	var store raft.LogStore = logs
+	if m.through != nil {
+		store = m.through(logs)
+	}
 	cfg := raftstore.Config{
-		ID: m.id, Address: m.address, Members: s.peers, HeartbeatTimeout: 500 * time.Millisecond, ProgressInterval: 200 * time.Millisecond,
+		ID: m.id, Address: m.address, Members: m.firstPeers(), HeartbeatTimeout: s.timers(), ProgressInterval: 200 * time.Millisecond,
 		SnapshotEntries: 200, TrailingEntries: 50,
 	}
 	cfg.ReadsUpTo(m.reads)
 	m.Member, err = raftstore.OpenSimulated(raftstore.SimulatedWorld{
-		Logs: logs, Stable: votes, Snapshots: simSnapshots{m.disk}, Close: logs.Close, Transport: m.host.raft, Connect: m.host.connect,
+		Logs: store, Stable: votes, Snapshots: simSnapshots{m.disk}, Close: logs.Close, Transport: m.host.raft, Connect: m.host.connect,
 	}, cfg, log)
 	if err != nil {
 		s.Fatalf("%s does not start after a crash: %v", m.id, err)
 	}
 	m.host.serve(m.Services())
-	m.down = false
+	m.down, m.failed = false, &atomic.Bool{}
+	member, host, failed := m.Member, m.host, m.failed
+	s.dying.Go(func() {
+		select {
+		case err := <-member.Failed():
+			s.note("%s ends: %v", m.id, err)
+			member.ShutDown()
+			failed.Store(true)
+		case <-host.alive.Done():
+		}
+	})
+}
+
+// firstPeers is what a member's store begins with. It counts for an empty disk only, and must name the member's address.
+func (m *simMember) firstPeers() []raftstore.Peer {
+	if !slices.Contains(m.peers, raftstore.Peer{ID: m.id, Address: m.address}) {
+		return nil
+	}
+	return m.peers
+}
+
+// timers are those of a member for one life: they go right as a rule, or too fast, or too slowly.
+func (s *simulation) timers() time.Duration {
+	per := []time.Duration{100, 100, 100, 100, 60, 180}
+	return 500 * time.Millisecond * per[s.rnd.IntN(len(per))] / 100
 }
 
 // crash cuts a member's power. What it still does in this process reaches nobody: its disk is the one before, and its host is dead. It is
@@ -121,13 +166,23 @@ func (s *simulation) crash(m *simMember) {
 }
 
 func (s *simulation) restart(m *simMember) {
-	if m.down {
+	if m.down && !m.held {
 		if m.reads != 0 && s.versions.IntN(2) == 0 {
 			s.note("%s is upgraded", m.id)
 			m.reads = 0
 		}
 		s.note("%s starts", m.id)
 		s.start(m)
+	}
+}
+
+// supervise starts members again that ended by themselves.
+func (s *simulation) supervise() {
+	for _, m := range s.members {
+		if m.failed.Load() {
+			s.crash(m)
+			s.restart(m)
+		}
 	}
 }
 
@@ -149,11 +204,6 @@ func (s *simulation) client(name string) *raftstore.Client {
 	return raftstore.NewSimulatedClient(host.connect, endpoints)
 }
 
-// pinned gives a client that only ever asks one member.
-func (s *simulation) pinned(name string, m *simMember) *raftstore.Client {
-	return raftstore.NewSimulatedPinned(s.net.join(name).connect, m.address)
-}
-
 // heal mends everything and starts everyone.
 func (s *simulation) heal() {
 	s.net.heal()
@@ -163,6 +213,7 @@ func (s *simulation) heal() {
 		m.host.thaw()
 		s.restart(m)
 	}
+	s.supervise()
 }
 
 // settle waits until all members have what was acknowledged, and gives the revision.
@@ -171,7 +222,12 @@ func (s *simulation) settle(c *raftstore.Client) int64 {
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		res, err := c.Txn(ctx, putReq("/settled", "yes"))
+		_, err := c.Txn(ctx, putReq("/settled", "yes"))
+		var res *storev1.RangeResponse
+		if err == nil {
+			// What has been acknowledged by now is not after the revision of a read.
+			res, err = c.Range(ctx, &storev1.RangeRequest{Key: []byte("/settled")})
+		}
 		cancel()
 		if err == nil {
 			for _, m := range s.members {

@@ -84,7 +84,7 @@ var faults = []fault{
 	}},
 	{"clients lose the leader", func(s *simulation, _ *raftstore.Client) {
 		m := s.leading()
-		for _, c := range []string{"c0", "c1", "c2", "c3", "w0", "w1"} {
+		for _, c := range []string{"c0", "c1", "c2", "c3", "w0", "w1", "w2", "w3"} {
 			if s.rnd.IntN(2) == 0 {
 				s.net.cutWay(m.address, c)
 			}

@@ -51,7 +51,8 @@ func TestSimulation(t *testing.T) {
 type run struct {
 	*simulation
 	admin     *raftstore.Client
-	clients   []*raftstore.Client
+	operator  *operator
+	clients   []interface{ Close() }
 	history   *history
 	followers []*follower
 	lodger    *tenant
@@ -69,38 +70,32 @@ func begun(t *testing.T, seed uint64) *run {
 	r.working, r.stop = context.WithCancel(context.Background())
 	r.watching, r.stopWatching = context.WithCancel(context.Background())
 	t.Cleanup(r.finish)
-	r.admin = r.store("admin", nil)
+	r.admin = r.store("admin")
+	r.operator = &operator{simulation: r.simulation, client: r.store("operator")}
 	r.history.pause, r.history.bounded = 50*time.Millisecond, true
-	for i := range 4 {
-		var pin *simMember
-		if i%2 == 1 {
-			pin = r.members[i/2]
-		}
-		c := r.store(fmt.Sprintf("c%d", i), pin)
+	for i, c := range []raftstore.Store{r.store("c0"), r.roams("c1", 0), r.store("c2"), r.roams("c3", -1)} {
 		r.workers.Go(func() { r.history.client(r.working, int(seed)*10+i, c) })
 	}
-	for i := range 3 {
-		var pin *simMember
-		if i == 2 {
-			pin = r.members[2]
-		}
-		f := &follower{TB: t, name: fmt.Sprintf("w%d", i), store: r.store(fmt.Sprintf("w%d", i), pin)}
+	for i, c := range []raftstore.Store{r.store("w0"), r.store("w1"), r.roams("w2", 2), r.roams("w3", -1)} {
+		f := &follower{TB: t, name: fmt.Sprintf("w%d", i), store: c}
 		r.followers = append(r.followers, f)
 		r.watchers.Go(func() { f.run(r.watching) })
 	}
-	r.lodger = &tenant{TB: t, store: r.store("lease", nil)}
+	r.lodger = &tenant{TB: t, store: r.store("lease")}
 	r.workers.Go(func() { r.lodger.run(r.working) })
 	return r
 }
 
-// store gives a client of its own address; one that only ever asks pin, when that is given.
-func (r *run) store(name string, pin *simMember) *raftstore.Client {
-	var c *raftstore.Client
-	if pin != nil {
-		c = r.pinned(name, pin)
-	} else {
-		c = r.client(name)
-	}
+// roams gives a client that asks the member at some place alone.
+func (r *run) roams(name string, place int) *roaming {
+	c := r.roaming(name, place)
+	r.clients = append(r.clients, c)
+	return c
+}
+
+// store gives a client of its own address.
+func (r *run) store(name string) *raftstore.Client {
+	c := r.client(name)
 	r.clients = append(r.clients, c)
 	return c
 }
@@ -112,9 +107,14 @@ func (r *run) simulate() {
 		f := faults[r.rnd.IntN(len(faults))]
 		r.note("fault: %s", f.name)
 		f.do(r.simulation, r.admin)
+		r.supervise()
+		if r.rnd.IntN(2) == 0 {
+			r.operator.step()
+		}
 	}
 	r.note("no more faults")
 	r.heal()
+	r.operator.finish()
 	time.Sleep(2 * time.Second)
 	r.stop()
 	r.workers.Wait()
@@ -124,6 +124,7 @@ func (r *run) simulate() {
 	r.caughtUp(r.followers, last)
 	r.stopWatching()
 	r.watchers.Wait()
+	r.agreed()
 	r.check(r.history, r.followers)
 }
 
@@ -141,5 +142,5 @@ func (r *run) finish() {
 
 func (r *run) String() string {
 	h := r.history
-	return fmt.Sprintf("%d members, %d acknowledged, %d refused, %d unknown, %d looks at the lease", len(r.members), h.acked, h.refused, h.unknown, r.lodger.looks)
+	return fmt.Sprintf("%d members, %d acknowledged, %d refused, %d unknown, %d looks at the lease, %d orders", len(r.members), h.acked, h.refused, h.unknown, r.lodger.looks, r.operator.carried)
 }
