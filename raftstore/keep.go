@@ -22,6 +22,8 @@ type keeper struct {
 	mu sync.Mutex
 	// last is the newest snapshot; nil when there is none.
 	last *snapshotMark
+	// refusal is why the log could not be written; nil when it could the last time.
+	refusal error
 	// older is the index up to which the log may be forgotten: that of the oldest snapshot, once there are as many as are kept.
 	older uint64
 }
@@ -60,6 +62,13 @@ func (k *keeper) newest() *snapshotMark {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.last
+}
+
+// failing gives why the log could not be written the last time, or nil.
+func (k *keeper) failing() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.refusal
 }
 
 // snapshotTime reads the time from an id as Raft makes them, term-index-milliseconds; zero when it is none.
@@ -148,6 +157,18 @@ var _ raft.MonotonicLogStore = keptLog{}
 func (l keptLog) IsMonotonic() bool {
 	m, ok := l.LogStore.(raft.MonotonicLogStore)
 	return ok && m.IsMonotonic()
+}
+
+// StoreLog implements raft.LogStore.
+func (l keptLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
+
+// StoreLogs implements raft.LogStore.
+func (l keptLog) StoreLogs(entries []*raft.Log) error {
+	err := l.LogStore.StoreLogs(entries)
+	l.keeper.mu.Lock()
+	l.keeper.refusal = err
+	l.keeper.mu.Unlock()
+	return err
 }
 
 // DeleteRange implements raft.LogStore: of the log's beginning less is deleted than Raft wants. Its end, and all of it, are Raft's to void.

@@ -311,6 +311,9 @@ func (m *Member) Status(ctx context.Context, _ *storev1.StatusRequest) (*storev1
 			res.SnapshotTime = timestamppb.New(s.time)
 		}
 	}
+	if err := m.keeper.failing(); err != nil {
+		res.LogError = err.Error()
+	}
 	return res, nil
 }
 

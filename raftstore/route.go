@@ -75,7 +75,11 @@ func routeVia[R any](ctx context.Context, m *Member, local func() (R, error), re
 			return none, &Error{Reason: Unavailable, Message: "this member is shutting down"}
 		case <-patience:
 			pause.Stop()
-			return none, &Error{Reason: Unavailable, Message: "no leader was found in " + m.cfg.LeaderWait.String() + ": " + last.Error()}
+			why := last.Error()
+			if err := m.keeper.failing(); err != nil {
+				why += "; this member cannot write its log: " + err.Error()
+			}
+			return none, &Error{Reason: Unavailable, Message: "no leader was found in " + m.cfg.LeaderWait.String() + ": " + why}
 		}
 		pause.Stop()
 	}

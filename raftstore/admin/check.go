@@ -130,6 +130,8 @@ func judge(o *overview) []finding {
 		switch {
 		case m.Error != "":
 			add(name, resultProblem, "does not answer at %s: %s", m.Address, m.Error)
+		case m.LogError != "":
+			add(name, resultProblem, "cannot write its log: %s; it goes on by itself once it can", m.LogError)
 		case m.Role == roleOutside:
 			add(name, resultWarning, "answers at %s and is no member: end it", m.at)
 		case m.Lag > lagging:

@@ -60,6 +60,8 @@ type memberView struct {
 	Bytes           int64      `json:"bytes"`
 	SnapshotIndex   uint64     `json:"snapshotIndex,omitempty"`
 	SnapshotTime    *time.Time `json:"snapshotTime,omitempty"`
+	// LogError is why it cannot write its log.
+	LogError string `json:"logError,omitempty"`
 
 	// at is where it answered, or where it was asked.
 	at string
@@ -199,7 +201,7 @@ func (v *memberView) tell(a answer, top uint64) {
 	st := a.st
 	v.at, v.Leader, v.Term, v.LastIndex, v.AppliedIndex = a.address, st.LeaderId, st.Term, st.LastIndex, st.AppliedIndex
 	v.Revision, v.CompactRevision, v.Keys, v.Bytes = st.Revision, st.CompactRevision, st.Keys, st.Bytes
-	v.LiveBytes, v.QuotaBytes, v.SnapshotIndex = st.LiveBytes, st.QuotaBytes, st.SnapshotIndex
+	v.LiveBytes, v.QuotaBytes, v.SnapshotIndex, v.LogError = st.LiveBytes, st.QuotaBytes, st.SnapshotIndex, st.LogError
 	if top > st.AppliedIndex {
 		v.Lag = top - st.AppliedIndex
 	}

@@ -42,7 +42,11 @@ While the others still have their disks, start them instead: they need nothing e
 				return err
 			}
 			if !found.Usable {
-				return cli.Advise(fmt.Errorf("the directory is damaged: %w", errors.Join(found.Damage()...)),
+				var damage []string
+				for _, d := range found.Damage() {
+					damage = append(damage, d.Error())
+				}
+				return cli.Advise(fmt.Errorf("the directory is damaged: %s", strings.Join(damage, "; ")),
 					"take another member's directory; with none left, begin a new store with a backup: `kaji store snapshot restore FILE --data-dir …`")
 			}
 			if id, err = whose(found, dir, id); err != nil {

@@ -88,11 +88,14 @@ func (o *overview) table(t *printers.Table, now time.Time) error {
 	return t.Write(rows...)
 }
 
-// silent says why members do not answer.
+// silent says why members do not answer, or cannot write.
 func (o *overview) silent(out io.Writer) {
 	for _, m := range o.Members {
 		if m.Error != "" {
 			fmt.Fprintf(out, "%s does not answer: %s\n", cmp.Or(m.ID, m.Address), m.Error)
+		}
+		if m.LogError != "" {
+			fmt.Fprintf(out, "%s cannot write its log: %s\n", m.ID, m.LogError)
 		}
 	}
 }

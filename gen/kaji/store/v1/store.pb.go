@@ -2776,8 +2776,10 @@ type StatusResponse struct {
 	DiskFreeBytes int64 `protobuf:"varint,20,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
 	// See disk_free_bytes.
 	DiskReserveBytes int64 `protobuf:"varint,21,opt,name=disk_reserve_bytes,json=diskReserveBytes,proto3" json:"disk_reserve_bytes,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Why this member could not write its log the last time it tried, such as a full disk; empty when it could.
+	LogError      string `protobuf:"bytes,22,opt,name=log_error,json=logError,proto3" json:"log_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -2955,6 +2957,13 @@ func (x *StatusResponse) GetDiskReserveBytes() int64 {
 		return x.DiskReserveBytes
 	}
 	return 0
+}
+
+func (x *StatusResponse) GetLogError() string {
+	if x != nil {
+		return x.LogError
+	}
+	return ""
 }
 
 // HashRequest asks for a checksum.
@@ -3865,7 +3874,7 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\x16LeaseKeepAliveResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12+\n" +
 	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\x0f\n" +
-	"\rStatusRequest\"\xe8\x05\n" +
+	"\rStatusRequest\"\x85\x06\n" +
 	"\x0eStatusResponse\x12\x1b\n" +
 	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x1b\n" +
 	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
@@ -3891,7 +3900,8 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\rnewest_format\x18\x12 \x01(\rR\fnewestFormat\x12,\n" +
 	"\x06alarms\x18\x13 \x03(\x0e2\x14.kaji.store.v1.AlarmR\x06alarms\x12&\n" +
 	"\x0fdisk_free_bytes\x18\x14 \x01(\x03R\rdiskFreeBytes\x12,\n" +
-	"\x12disk_reserve_bytes\x18\x15 \x01(\x03R\x10diskReserveBytes\")\n" +
+	"\x12disk_reserve_bytes\x18\x15 \x01(\x03R\x10diskReserveBytes\x12\x1b\n" +
+	"\tlog_error\x18\x16 \x01(\tR\blogError\")\n" +
 	"\vHashRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\"s\n" +
 	"\fHashResponse\x12\x1b\n" +
