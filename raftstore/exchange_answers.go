@@ -16,9 +16,17 @@ type answers struct {
 	method string
 	bytes  []byte
 	good   int
+	// left is how many answers are yet to come, about.
+	left int
 }
 
 func (a *answers) add(id uint64, kind protowire.Number, result proto.Message) {
+	if a.bytes == nil {
+		// Those that come together are much alike.
+		size := proto.Size(result) + 16
+		a.bytes = make([]byte, 0, size+min(size*max(a.left-1, 0), answerBytes))
+	}
+	a.left--
 	b, err := appendAnswer(a.bytes, id, kind, result)
 	if err != nil {
 		b, err = appendAnswer(a.bytes, id, fieldFailure, failureOf(&Error{Reason: Internal, Message: err.Error()}))

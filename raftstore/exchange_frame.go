@@ -23,14 +23,16 @@ const (
 	fieldTxn     protowire.Number = 2
 	fieldRange   protowire.Number = 3
 	fieldTimeout protowire.Number = 4 // ExchangeCall
+	fieldConfirm protowire.Number = 5
 	fieldFailure protowire.Number = 4 // ExchangeAnswer
 	fieldLarge   protowire.Number = 5
+	fieldTerm    protowire.Number = 6
 )
 
 // wireCall is an ExchangeCall whose request is still encoded.
 type wireCall struct {
 	id uint64
-	// kind is the field of the request, fieldTxn or fieldRange; 0 when it is of a kind that this version does not know.
+	// kind is the field of the request, fieldTxn, fieldRange or fieldConfirm; 0 when it is of a kind that this version does not know.
 	kind    protowire.Number
 	request []byte
 	timeout time.Duration
@@ -91,7 +93,7 @@ func parseCalls(b []byte) ([]wireCall, error) {
 			switch num {
 			case fieldID:
 				c.id = n
-			case fieldTxn, fieldRange:
+			case fieldTxn, fieldRange, fieldConfirm:
 				c.kind, c.request = num, inner
 			case fieldTimeout:
 				c.timeout = time.Duration(min(n, math.MaxUint32)) * time.Millisecond
@@ -116,7 +118,7 @@ func parseAnswers(b []byte, visit func(wireAnswer)) (refusedFrom uint64, err err
 				switch num {
 				case fieldID:
 					a.id = n
-				case fieldTxn, fieldRange, fieldFailure, fieldLarge:
+				case fieldTxn, fieldRange, fieldFailure, fieldLarge, fieldTerm:
 					a.kind, a.result = num, inner
 				}
 				return nil

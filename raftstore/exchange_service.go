@@ -33,6 +33,8 @@ const (
 	// methodTxn and methodRange are what metrics call them.
 	methodTxn   = "Txn"
 	methodRange = "Range"
+	// methodConfirm is asked by leaders.
+	methodConfirm = "ConfirmTerm"
 )
 
 // Exchange carries calls of many callers.
@@ -189,6 +191,10 @@ func (x *exchangeServer) carryOut(calls []wireCall) {
 			txns = append(txns, c)
 		case fieldRange:
 			ranges = append(ranges, c)
+		case fieldConfirm:
+			a := answers{server: x, method: methodConfirm, left: 1}
+			a.add(c.id, fieldTerm, &storev1.ConfirmTermResponse{Term: x.member.raft.CurrentTerm()})
+			a.flush()
 		default:
 			other = append(other, c)
 		}
@@ -231,7 +237,7 @@ func (x *exchangeServer) guarded(method string, calls []wireCall, do func([]wire
 // leader, or is passed on to it.
 func (x *exchangeServer) txns(calls []wireCall) {
 	m := x.member
-	a := answers{server: x, method: methodTxn}
+	a := answers{server: x, method: methodTxn, left: len(calls)}
 	reqs := make([]*storev1.TxnRequest, 0, len(calls))
 	commands := make([]command, 0, len(calls))
 	good := calls[:0:0]
@@ -250,7 +256,7 @@ func (x *exchangeServer) txns(calls []wireCall) {
 			a.fail(c.id, err)
 			continue
 		}
-		good, reqs, commands = append(good, c), append(reqs, req), append(commands, command{txn: c.request})
+		good, reqs, commands = append(good, c), append(reqs, req), append(commands, command{txn: c.request, read: req})
 	}
 	a.flush()
 	if len(good) == 0 {
@@ -284,7 +290,7 @@ func (x *exchangeServer) txns(calls []wireCall) {
 // ranges reads; those that must be linearizable after one look, together, at who leads.
 func (x *exchangeServer) ranges(calls []wireCall) {
 	m := x.member
-	a := answers{server: x, method: methodRange}
+	a := answers{server: x, method: methodRange, left: len(calls)}
 	reqs := make([]*storev1.RangeRequest, 0, len(calls))
 	good := calls[:0:0]
 	var bounded []*storev1.RangeRequest

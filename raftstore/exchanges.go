@@ -70,7 +70,7 @@ func (e *exchanges) txn(ctx context.Context, address string, req *storev1.TxnReq
 		return nil, errUnary
 	}
 	res := &storev1.TxnResponse{}
-	if err := e.call(ctx, address, fieldTxn, req, res, 0, leader); err != nil {
+	if err := e.call(ctx, address, fieldTxn, fieldTxn, req, res, 0, leader); err != nil {
 		return nil, err
 	}
 	return res, nil
@@ -82,10 +82,17 @@ func (e *exchanges) get(ctx context.Context, address string, req *storev1.RangeR
 		return nil, errUnary
 	}
 	res := &storev1.RangeResponse{}
-	if err := e.call(ctx, address, fieldRange, req, res, patience, leader); err != nil {
+	if err := e.call(ctx, address, fieldRange, fieldRange, req, res, patience, leader); err != nil {
 		return nil, err
 	}
 	return res, nil
+}
+
+// term asks a member for its term.
+func (e *exchanges) term(ctx context.Context, address string) (uint64, error) {
+	res := &storev1.ConfirmTermResponse{}
+	err := e.call(ctx, address, fieldConfirm, fieldTerm, &storev1.ConfirmTermRequest{}, res, 0, neverGone)
+	return res.Term, err
 }
 
 // sharesExchange tells whether a transaction is small, and its answer as well.
@@ -103,8 +110,8 @@ func sharesExchange(req *storev1.TxnRequest) bool {
 	return true
 }
 
-// call sends a request by the exchange with an address and decodes its answer.
-func (e *exchanges) call(ctx context.Context, address string, kind protowire.Number, req, res proto.Message, patience time.Duration, leader gone) error {
+// call sends a request by the exchange with an address and decodes its answer, which has to be of the kind want.
+func (e *exchanges) call(ctx context.Context, address string, kind, want protowire.Number, req, res proto.Message, patience time.Duration, leader gone) error {
 	x, err := e.with(address)
 	if err != nil {
 		return err
@@ -123,7 +130,7 @@ func (e *exchanges) call(ctx context.Context, address string, kind protowire.Num
 		return err
 	}
 	switch a.kind {
-	case kind:
+	case want:
 		if err := proto.Unmarshal(a.result, res); err != nil {
 			return fromStatus(ctx, status.Error(codes.Internal, err.Error()), true, write)
 		}

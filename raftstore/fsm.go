@@ -23,6 +23,7 @@ type fsm struct {
 	state   *mvcc.State
 	log     hclog.Logger
 	metrics *metrics
+	decoded *decoded
 	// applied wakes whoever waits for a revision, and the hub.
 	applied *broadcast
 	// granted is told of leases, so that the leader can begin to count their time.
@@ -52,21 +53,26 @@ func (f *fsm) Apply(entry *raft.Log) any {
 	if err := f.halt.err(); err != nil {
 		return err
 	}
-	var batch storev1.LogEntry
-	if err := proto.Unmarshal(entry.Data, &batch); err != nil {
-		// Every member sees the same bytes and leaves them out alike.
-		f.metrics.leftOut.Inc()
-		f.log.Error("log entry left out: it cannot be read", "index", entry.Index, "error", err)
-		return &Error{Reason: mvcc.Poisoned, Message: fmt.Sprintf("log entry %d was left out, as it cannot be read: %s", entry.Index, err)}
-	}
-	// Other members read it, so that leaving it out would make this one differ from them.
-	if err := mvcc.CheckFormat(fmt.Sprintf("log entry %d", entry.Index), max(mvcc.OldestFormat, mvcc.Format(batch.Format)), f.newest); err != nil {
-		f.halt.stop(err)
-		return err
+	// An entry that was decoded before is of the oldest format.
+	commands, format := f.decoded.take(entry.Data), mvcc.Format(0)
+	if commands == nil {
+		var batch storev1.LogEntry
+		if err := proto.Unmarshal(entry.Data, &batch); err != nil {
+			// Every member sees the same bytes and leaves them out alike.
+			f.metrics.leftOut.Inc()
+			f.log.Error("log entry left out: it cannot be read", "index", entry.Index, "error", err)
+			return &Error{Reason: mvcc.Poisoned, Message: fmt.Sprintf("log entry %d was left out, as it cannot be read: %s", entry.Index, err)}
+		}
+		commands, format = batch.Commands, mvcc.Format(batch.Format)
+		// Other members read it, so that leaving it out would make this one differ from them.
+		if err := mvcc.CheckFormat(fmt.Sprintf("log entry %d", entry.Index), max(mvcc.OldestFormat, format), f.newest); err != nil {
+			f.halt.stop(err)
+			return err
+		}
 	}
 	f.logBytes.Add(int64(len(entry.Data)))
 	f.wrote(len(entry.Data))
-	results := f.state.Apply(batch.Commands)
+	results := f.state.Apply(commands)
 	for i, r := range results {
 		switch {
 		case r.LeaseGrant != nil:
@@ -78,10 +84,10 @@ func (f *fsm) Apply(entry *raft.Log) any {
 			f.log.Error("command left out: applying it failed", "index", entry.Index, "command", i, "error", r.Err, "stack", string(r.Stack))
 		}
 	}
-	if batch.Format > 0 {
+	if format > 0 {
 		f.raised(f.state.Format())
 	}
-	f.metrics.applied(len(batch.Commands), time.Since(start))
+	f.metrics.applied(len(commands), time.Since(start))
 	return results
 }
 

@@ -101,7 +101,7 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	m.room = &room{member: m, wake: make(chan struct{}, 1)}
 	m.freeing = make(chan struct{}, 1)
 	m.fsm = &fsm{
-		state: m.state, log: log, metrics: m.metrics, applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored,
+		state: m.state, log: log, metrics: m.metrics, decoded: newDecoded(), applied: &m.applied, granted: m.leases.granted, restored: m.leases.restored,
 		compacted: m.compacted, wrote: m.room.wrote, raised: w.raised, newest: cfg.newestFormat,
 	}
 	if w.raised == nil {
@@ -114,7 +114,7 @@ func openMemberIn(w world, cfg Config, log hclog.Logger) (*Member, error) {
 	}
 	// After Raft has restored the newest snapshot, so that watches begin there.
 	m.hub = watch.NewHub(m.state, watch.Options{Progress: cfg.ProgressInterval})
-	m.proposals = newProposals(m.raft, m.metrics)
+	m.proposals = newProposals(m.raft, m.metrics, m.fsm.decoded)
 
 	ctx, stop := context.WithCancel(context.Background())
 	m.living, m.stop = ctx, stop

@@ -22,9 +22,6 @@ const (
 	// batchBytes and batchCommands end a log entry; a single larger command still goes.
 	batchBytes    = 512 << 10
 	batchCommands = 1024
-	// batchesInFlight is how many entries are on their way at once: while one is being written to
-	// disks, the next fills up.
-	batchesInFlight = 3
 	// enqueueTimeout bounds how long an entry waits for Raft to take it.
 	enqueueTimeout = 5 * time.Second
 )
@@ -46,6 +43,8 @@ type command struct {
 	encoded, txn []byte
 	// format is what a program has to read to apply it; 0 stands for the oldest.
 	format mvcc.Format
+	// read is what txn says, when it has been decoded. It belongs to the state machine from when it is proposed on.
+	read *storev1.TxnRequest
 }
 
 // appendTo appends the command to a LogEntry.
@@ -70,24 +69,28 @@ type outcome struct {
 type proposals struct {
 	raft    *raft.Raft
 	metrics *metrics
+	decoded *decoded
 	queue   chan *proposal
 	// waiting counts the commands in queue.
 	waiting atomic.Int64
-	flying  chan flight
+	// flying has no room: one entry is waited for and one more is on its way. While the one is being written to disks the other fills up. More
+	// at once would be smaller ones, and each costs every member several system calls and wake-ups.
+	flying chan flight
 	// stopped is closed once nothing will be proposed any more.
 	stopped chan struct{}
 }
 
 type flight struct {
 	batch  []*proposal
+	entry  []byte
 	future raft.ApplyFuture
 	start  time.Time
 }
 
-func newProposals(r *raft.Raft, m *metrics) *proposals {
+func newProposals(r *raft.Raft, m *metrics, d *decoded) *proposals {
 	return &proposals{
-		raft: r, metrics: m,
-		queue: make(chan *proposal, proposalQueue), flying: make(chan flight, batchesInFlight), stopped: make(chan struct{}),
+		raft: r, metrics: m, decoded: d,
+		queue: make(chan *proposal, proposalQueue), flying: make(chan flight), stopped: make(chan struct{}),
 	}
 }
 
@@ -158,10 +161,13 @@ func (p *proposals) run(ctx context.Context) {
 		if mutant.EarlyAnswers {
 			p.answerEarly(batch)
 		}
+		if commands := readCommands(batch); commands != nil {
+			p.decoded.put(data, commands)
+		}
 		start := time.Now()
 		// Blocks while Raft writes an earlier entry, and on flying while too many are under way; the
 		// queue fills up meanwhile.
-		p.flying <- flight{batch: batch, future: p.raft.Apply(data, enqueueTimeout), start: start}
+		p.flying <- flight{batch: batch, entry: data, future: p.raft.Apply(data, enqueueTimeout), start: start}
 	}
 }
 
@@ -219,9 +225,24 @@ func (p *proposals) gather(first *proposal) (batch []*proposal, entry []byte) {
 	}
 }
 
+// readCommands gives the commands of a batch; nil unless all of them have been decoded, and are of the oldest format, which the entry then is.
+func readCommands(batch []*proposal) []*storev1.Command {
+	var commands []*storev1.Command
+	for _, prop := range batch {
+		for _, c := range prop.commands {
+			if c.read == nil || c.format > mvcc.OldestFormat {
+				return nil
+			}
+			commands = append(commands, &storev1.Command{Command: &storev1.Command_Txn{Txn: c.read}})
+		}
+	}
+	return commands
+}
+
 // land waits for an entry and tells its proposals what came of them.
 func (p *proposals) land(ctx context.Context, f flight) {
 	err := proposeError(await(ctx, f.future))
+	p.decoded.take(f.entry) // When it was not applied.
 	p.metrics.proposeSeconds.Observe(time.Since(f.start).Seconds())
 	var results []mvcc.Result
 	if err == nil {

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -131,6 +132,10 @@ func (m *Member) confirmTerm(ctx context.Context) error {
 
 // inTerm tells whether a member is in term, or has not heard of it yet.
 func (m *Member) inTerm(ctx context.Context, address string, term uint64) bool {
+	now, err := m.exchanges.term(ctx, address)
+	if !errors.Is(err, errUnary) {
+		return err == nil && now <= term
+	}
 	conn, err := m.peers.get(address)
 	if err != nil {
 		return false

@@ -14,6 +14,9 @@ const (
 	garbageBytes = 256 << 20
 	// leastGarbage bounds, in percent of what lives, how often a large heap is gone through.
 	leastGarbage, mostGarbage = 20, 100
+	// smallGarbage is what may be there however small the heap: a process that holds 30 MB and makes 300 MB of garbage a second would go
+	// through its heap ten times a second. leastHeap is what one holds that has just begun.
+	smallGarbage, leastHeap = 128 << 20, 8 << 20
 	// garbageLook is how often the percentage is fitted to the heap.
 	garbageLook = 2 * time.Second
 )
@@ -44,5 +47,8 @@ func boundGarbage(ctx context.Context) {
 
 // garbagePercent is how much garbage may be there, in percent of so many bytes that live.
 func garbagePercent(live uint64) int {
+	if small := smallGarbage * 100 / max(live, leastHeap); small > mostGarbage {
+		return int(small)
+	}
 	return int(min(mostGarbage, max(leastGarbage, garbageBytes*100/max(live, 1))))
 }

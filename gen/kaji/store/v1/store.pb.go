@@ -1396,6 +1396,7 @@ type ExchangeCall struct {
 	//
 	//	*ExchangeCall_Txn
 	//	*ExchangeCall_Range
+	//	*ExchangeCall_ConfirmTerm
 	Request isExchangeCall_Request `protobuf_oneof:"request"`
 	// Milliseconds until the caller gives up; 0 means 60 s. A call that has come that far is carried out nevertheless.
 	TimeoutMs     uint32 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
@@ -1465,6 +1466,15 @@ func (x *ExchangeCall) GetRange() *RangeRequest {
 	return nil
 }
 
+func (x *ExchangeCall) GetConfirmTerm() *ConfirmTermRequest {
+	if x != nil {
+		if x, ok := x.Request.(*ExchangeCall_ConfirmTerm); ok {
+			return x.ConfirmTerm
+		}
+	}
+	return nil
+}
+
 func (x *ExchangeCall) GetTimeoutMs() uint32 {
 	if x != nil {
 		return x.TimeoutMs
@@ -1486,9 +1496,16 @@ type ExchangeCall_Range struct {
 	Range *RangeRequest `protobuf:"bytes,3,opt,name=range,proto3,oneof"`
 }
 
+type ExchangeCall_ConfirmTerm struct {
+	// As ConfirmTerm of MemberService, for members.
+	ConfirmTerm *ConfirmTermRequest `protobuf:"bytes,5,opt,name=confirm_term,json=confirmTerm,proto3,oneof"`
+}
+
 func (*ExchangeCall_Txn) isExchangeCall_Request() {}
 
 func (*ExchangeCall_Range) isExchangeCall_Request() {}
+
+func (*ExchangeCall_ConfirmTerm) isExchangeCall_Request() {}
 
 // ExchangeResponse is calls that have ended.
 type ExchangeResponse struct {
@@ -1559,6 +1576,7 @@ type ExchangeAnswer struct {
 	//	*ExchangeAnswer_Range
 	//	*ExchangeAnswer_Failure
 	//	*ExchangeAnswer_TooLarge
+	//	*ExchangeAnswer_ConfirmTerm
 	Result        isExchangeAnswer_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1644,6 +1662,15 @@ func (x *ExchangeAnswer) GetTooLarge() bool {
 	return false
 }
 
+func (x *ExchangeAnswer) GetConfirmTerm() *ConfirmTermResponse {
+	if x != nil {
+		if x, ok := x.Result.(*ExchangeAnswer_ConfirmTerm); ok {
+			return x.ConfirmTerm
+		}
+	}
+	return nil
+}
+
 type isExchangeAnswer_Result interface {
 	isExchangeAnswer_Result()
 }
@@ -1668,6 +1695,11 @@ type ExchangeAnswer_TooLarge struct {
 	TooLarge bool `protobuf:"varint,5,opt,name=too_large,json=tooLarge,proto3,oneof"`
 }
 
+type ExchangeAnswer_ConfirmTerm struct {
+	// Of confirm_term.
+	ConfirmTerm *ConfirmTermResponse `protobuf:"bytes,6,opt,name=confirm_term,json=confirmTerm,proto3,oneof"`
+}
+
 func (*ExchangeAnswer_Txn) isExchangeAnswer_Result() {}
 
 func (*ExchangeAnswer_Range) isExchangeAnswer_Result() {}
@@ -1675,6 +1707,8 @@ func (*ExchangeAnswer_Range) isExchangeAnswer_Result() {}
 func (*ExchangeAnswer_Failure) isExchangeAnswer_Result() {}
 
 func (*ExchangeAnswer_TooLarge) isExchangeAnswer_Result() {}
+
+func (*ExchangeAnswer_ConfirmTerm) isExchangeAnswer_Result() {}
 
 // ExchangeFailure is why a call failed: the status that the call would have ended with by itself.
 type ExchangeFailure struct {
@@ -3724,7 +3758,7 @@ var File_kaji_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x19kaji/store/v1/store.proto\x12\rkaji.store.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x01\n" +
+	"\x19kaji/store/v1/store.proto\x12\rkaji.store.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kaji/store/v1/member_service.proto\"\xae\x01\n" +
 	"\bKeyValue\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12'\n" +
@@ -3799,23 +3833,25 @@ const file_kaji_store_v1_store_proto_rawDesc = "" +
 	"\tsucceeded\x18\x02 \x01(\bR\tsucceeded\x121\n" +
 	"\aresults\x18\x03 \x03(\v2\x17.kaji.store.v1.OpResultR\aresults\"D\n" +
 	"\x0fExchangeRequest\x121\n" +
-	"\x05calls\x18\x01 \x03(\v2\x1b.kaji.store.v1.ExchangeCallR\x05calls\"\xac\x01\n" +
+	"\x05calls\x18\x01 \x03(\v2\x1b.kaji.store.v1.ExchangeCallR\x05calls\"\xf4\x01\n" +
 	"\fExchangeCall\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
 	"\x03txn\x18\x02 \x01(\v2\x19.kaji.store.v1.TxnRequestH\x00R\x03txn\x123\n" +
-	"\x05range\x18\x03 \x01(\v2\x1b.kaji.store.v1.RangeRequestH\x00R\x05range\x12\x1d\n" +
+	"\x05range\x18\x03 \x01(\v2\x1b.kaji.store.v1.RangeRequestH\x00R\x05range\x12F\n" +
+	"\fconfirm_term\x18\x05 \x01(\v2!.kaji.store.v1.ConfirmTermRequestH\x00R\vconfirmTerm\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\x04 \x01(\rR\ttimeoutMsB\t\n" +
 	"\arequest\"n\n" +
 	"\x10ExchangeResponse\x127\n" +
 	"\aanswers\x18\x01 \x03(\v2\x1d.kaji.store.v1.ExchangeAnswerR\aanswers\x12!\n" +
-	"\frefused_from\x18\x02 \x01(\x04R\vrefusedFrom\"\xeb\x01\n" +
+	"\frefused_from\x18\x02 \x01(\x04R\vrefusedFrom\"\xb4\x02\n" +
 	"\x0eExchangeAnswer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
 	"\x03txn\x18\x02 \x01(\v2\x1a.kaji.store.v1.TxnResponseH\x00R\x03txn\x124\n" +
 	"\x05range\x18\x03 \x01(\v2\x1c.kaji.store.v1.RangeResponseH\x00R\x05range\x12:\n" +
 	"\afailure\x18\x04 \x01(\v2\x1e.kaji.store.v1.ExchangeFailureH\x00R\afailure\x12\x1d\n" +
-	"\ttoo_large\x18\x05 \x01(\bH\x00R\btooLargeB\b\n" +
+	"\ttoo_large\x18\x05 \x01(\bH\x00R\btooLarge\x12G\n" +
+	"\fconfirm_term\x18\x06 \x01(\v2\".kaji.store.v1.ConfirmTermResponseH\x00R\vconfirmTermB\b\n" +
 	"\x06result\"W\n" +
 	"\x0fExchangeFailure\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
@@ -4048,7 +4084,9 @@ var file_kaji_store_v1_store_proto_goTypes = []any{
 	(*MoveLeaderRequest)(nil),      // 53: kaji.store.v1.MoveLeaderRequest
 	(*MoveLeaderResponse)(nil),     // 54: kaji.store.v1.MoveLeaderResponse
 	(*durationpb.Duration)(nil),    // 55: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 56: google.protobuf.Timestamp
+	(*ConfirmTermRequest)(nil),     // 56: kaji.store.v1.ConfirmTermRequest
+	(*ConfirmTermResponse)(nil),    // 57: kaji.store.v1.ConfirmTermResponse
+	(*timestamppb.Timestamp)(nil),  // 58: google.protobuf.Timestamp
 }
 var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	55, // 0: kaji.store.v1.RangeRequest.max_staleness:type_name -> google.protobuf.Duration
@@ -4071,70 +4109,72 @@ var file_kaji_store_v1_store_proto_depIdxs = []int32{
 	18, // 17: kaji.store.v1.ExchangeRequest.calls:type_name -> kaji.store.v1.ExchangeCall
 	15, // 18: kaji.store.v1.ExchangeCall.txn:type_name -> kaji.store.v1.TxnRequest
 	4,  // 19: kaji.store.v1.ExchangeCall.range:type_name -> kaji.store.v1.RangeRequest
-	20, // 20: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
-	16, // 21: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
-	5,  // 22: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
-	21, // 23: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
-	29, // 24: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
-	25, // 25: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
-	26, // 26: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
-	22, // 27: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
-	23, // 28: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
-	28, // 29: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
-	1,  // 30: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
-	3,  // 31: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
-	3,  // 32: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
-	55, // 33: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
-	55, // 34: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
-	55, // 35: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
-	42, // 36: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
-	56, // 37: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
-	2,  // 38: kaji.store.v1.StatusResponse.alarms:type_name -> kaji.store.v1.Alarm
-	42, // 39: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
-	42, // 40: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
-	42, // 41: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
-	42, // 42: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
-	4,  // 43: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
-	6,  // 44: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
-	15, // 45: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
-	17, // 46: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
-	22, // 47: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
-	24, // 48: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
-	30, // 49: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
-	32, // 50: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
-	34, // 51: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
-	36, // 52: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
-	38, // 53: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
-	40, // 54: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
-	43, // 55: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
-	45, // 56: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
-	47, // 57: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
-	49, // 58: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
-	51, // 59: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
-	53, // 60: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
-	5,  // 61: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
-	7,  // 62: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
-	16, // 63: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
-	19, // 64: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
-	23, // 65: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
-	27, // 66: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
-	31, // 67: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
-	33, // 68: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
-	35, // 69: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
-	37, // 70: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
-	39, // 71: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
-	41, // 72: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
-	44, // 73: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
-	46, // 74: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
-	48, // 75: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
-	50, // 76: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
-	52, // 77: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
-	54, // 78: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
-	61, // [61:79] is the sub-list for method output_type
-	43, // [43:61] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	56, // 20: kaji.store.v1.ExchangeCall.confirm_term:type_name -> kaji.store.v1.ConfirmTermRequest
+	20, // 21: kaji.store.v1.ExchangeResponse.answers:type_name -> kaji.store.v1.ExchangeAnswer
+	16, // 22: kaji.store.v1.ExchangeAnswer.txn:type_name -> kaji.store.v1.TxnResponse
+	5,  // 23: kaji.store.v1.ExchangeAnswer.range:type_name -> kaji.store.v1.RangeResponse
+	21, // 24: kaji.store.v1.ExchangeAnswer.failure:type_name -> kaji.store.v1.ExchangeFailure
+	57, // 25: kaji.store.v1.ExchangeAnswer.confirm_term:type_name -> kaji.store.v1.ConfirmTermResponse
+	29, // 26: kaji.store.v1.WatchResponse.events:type_name -> kaji.store.v1.Event
+	25, // 27: kaji.store.v1.WatchManyRequest.begin:type_name -> kaji.store.v1.WatchBegin
+	26, // 28: kaji.store.v1.WatchManyRequest.cancel:type_name -> kaji.store.v1.WatchCancel
+	22, // 29: kaji.store.v1.WatchBegin.watch:type_name -> kaji.store.v1.WatchRequest
+	23, // 30: kaji.store.v1.WatchManyResponse.response:type_name -> kaji.store.v1.WatchResponse
+	28, // 31: kaji.store.v1.WatchManyResponse.end:type_name -> kaji.store.v1.WatchEnd
+	1,  // 32: kaji.store.v1.Event.type:type_name -> kaji.store.v1.EventType
+	3,  // 33: kaji.store.v1.Event.kv:type_name -> kaji.store.v1.KeyValue
+	3,  // 34: kaji.store.v1.Event.previous:type_name -> kaji.store.v1.KeyValue
+	55, // 35: kaji.store.v1.LeaseGrantRequest.ttl:type_name -> google.protobuf.Duration
+	55, // 36: kaji.store.v1.LeaseGrantResponse.ttl:type_name -> google.protobuf.Duration
+	55, // 37: kaji.store.v1.LeaseKeepAliveResponse.ttl:type_name -> google.protobuf.Duration
+	42, // 38: kaji.store.v1.StatusResponse.members:type_name -> kaji.store.v1.Member
+	58, // 39: kaji.store.v1.StatusResponse.snapshot_time:type_name -> google.protobuf.Timestamp
+	2,  // 40: kaji.store.v1.StatusResponse.alarms:type_name -> kaji.store.v1.Alarm
+	42, // 41: kaji.store.v1.MemberAddRequest.member:type_name -> kaji.store.v1.Member
+	42, // 42: kaji.store.v1.MemberAddResponse.members:type_name -> kaji.store.v1.Member
+	42, // 43: kaji.store.v1.MemberRemoveResponse.members:type_name -> kaji.store.v1.Member
+	42, // 44: kaji.store.v1.MemberPromoteResponse.members:type_name -> kaji.store.v1.Member
+	4,  // 45: kaji.store.v1.StoreService.Range:input_type -> kaji.store.v1.RangeRequest
+	6,  // 46: kaji.store.v1.StoreService.RangeStream:input_type -> kaji.store.v1.RangeStreamRequest
+	15, // 47: kaji.store.v1.StoreService.Txn:input_type -> kaji.store.v1.TxnRequest
+	17, // 48: kaji.store.v1.StoreService.Exchange:input_type -> kaji.store.v1.ExchangeRequest
+	22, // 49: kaji.store.v1.StoreService.Watch:input_type -> kaji.store.v1.WatchRequest
+	24, // 50: kaji.store.v1.StoreService.WatchMany:input_type -> kaji.store.v1.WatchManyRequest
+	30, // 51: kaji.store.v1.StoreService.Compact:input_type -> kaji.store.v1.CompactRequest
+	32, // 52: kaji.store.v1.StoreService.LeaseGrant:input_type -> kaji.store.v1.LeaseGrantRequest
+	34, // 53: kaji.store.v1.StoreService.LeaseRevoke:input_type -> kaji.store.v1.LeaseRevokeRequest
+	36, // 54: kaji.store.v1.StoreService.LeaseKeepAlive:input_type -> kaji.store.v1.LeaseKeepAliveRequest
+	38, // 55: kaji.store.v1.StoreService.Status:input_type -> kaji.store.v1.StatusRequest
+	40, // 56: kaji.store.v1.StoreService.Hash:input_type -> kaji.store.v1.HashRequest
+	43, // 57: kaji.store.v1.StoreService.Snapshot:input_type -> kaji.store.v1.SnapshotRequest
+	45, // 58: kaji.store.v1.StoreService.Restore:input_type -> kaji.store.v1.RestoreRequest
+	47, // 59: kaji.store.v1.StoreService.MemberAdd:input_type -> kaji.store.v1.MemberAddRequest
+	49, // 60: kaji.store.v1.StoreService.MemberRemove:input_type -> kaji.store.v1.MemberRemoveRequest
+	51, // 61: kaji.store.v1.StoreService.MemberPromote:input_type -> kaji.store.v1.MemberPromoteRequest
+	53, // 62: kaji.store.v1.StoreService.MoveLeader:input_type -> kaji.store.v1.MoveLeaderRequest
+	5,  // 63: kaji.store.v1.StoreService.Range:output_type -> kaji.store.v1.RangeResponse
+	7,  // 64: kaji.store.v1.StoreService.RangeStream:output_type -> kaji.store.v1.RangeStreamResponse
+	16, // 65: kaji.store.v1.StoreService.Txn:output_type -> kaji.store.v1.TxnResponse
+	19, // 66: kaji.store.v1.StoreService.Exchange:output_type -> kaji.store.v1.ExchangeResponse
+	23, // 67: kaji.store.v1.StoreService.Watch:output_type -> kaji.store.v1.WatchResponse
+	27, // 68: kaji.store.v1.StoreService.WatchMany:output_type -> kaji.store.v1.WatchManyResponse
+	31, // 69: kaji.store.v1.StoreService.Compact:output_type -> kaji.store.v1.CompactResponse
+	33, // 70: kaji.store.v1.StoreService.LeaseGrant:output_type -> kaji.store.v1.LeaseGrantResponse
+	35, // 71: kaji.store.v1.StoreService.LeaseRevoke:output_type -> kaji.store.v1.LeaseRevokeResponse
+	37, // 72: kaji.store.v1.StoreService.LeaseKeepAlive:output_type -> kaji.store.v1.LeaseKeepAliveResponse
+	39, // 73: kaji.store.v1.StoreService.Status:output_type -> kaji.store.v1.StatusResponse
+	41, // 74: kaji.store.v1.StoreService.Hash:output_type -> kaji.store.v1.HashResponse
+	44, // 75: kaji.store.v1.StoreService.Snapshot:output_type -> kaji.store.v1.SnapshotResponse
+	46, // 76: kaji.store.v1.StoreService.Restore:output_type -> kaji.store.v1.RestoreResponse
+	48, // 77: kaji.store.v1.StoreService.MemberAdd:output_type -> kaji.store.v1.MemberAddResponse
+	50, // 78: kaji.store.v1.StoreService.MemberRemove:output_type -> kaji.store.v1.MemberRemoveResponse
+	52, // 79: kaji.store.v1.StoreService.MemberPromote:output_type -> kaji.store.v1.MemberPromoteResponse
+	54, // 80: kaji.store.v1.StoreService.MoveLeader:output_type -> kaji.store.v1.MoveLeaderResponse
+	63, // [63:81] is the sub-list for method output_type
+	45, // [45:63] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_kaji_store_v1_store_proto_init() }
@@ -4142,6 +4182,7 @@ func file_kaji_store_v1_store_proto_init() {
 	if File_kaji_store_v1_store_proto != nil {
 		return
 	}
+	file_kaji_store_v1_member_service_proto_init()
 	file_kaji_store_v1_store_proto_msgTypes[5].OneofWrappers = []any{
 		(*Compare_Version)(nil),
 		(*Compare_CreateRevision)(nil),
@@ -4162,12 +4203,14 @@ func file_kaji_store_v1_store_proto_init() {
 	file_kaji_store_v1_store_proto_msgTypes[15].OneofWrappers = []any{
 		(*ExchangeCall_Txn)(nil),
 		(*ExchangeCall_Range)(nil),
+		(*ExchangeCall_ConfirmTerm)(nil),
 	}
 	file_kaji_store_v1_store_proto_msgTypes[17].OneofWrappers = []any{
 		(*ExchangeAnswer_Txn)(nil),
 		(*ExchangeAnswer_Range)(nil),
 		(*ExchangeAnswer_Failure)(nil),
 		(*ExchangeAnswer_TooLarge)(nil),
+		(*ExchangeAnswer_ConfirmTerm)(nil),
 	}
 	file_kaji_store_v1_store_proto_msgTypes[21].OneofWrappers = []any{
 		(*WatchManyRequest_Begin)(nil),
