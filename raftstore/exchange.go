@@ -387,6 +387,10 @@ func (x *exchange) lost(s *exchangeStream, err error) {
 	unknown := status.Code(err) == codes.Unimplemented
 	if unknown {
 		x.unaryUntil = time.Now().Add(exchangeAgain)
+		for _, c := range x.queue {
+			x.finish(c, wireAnswer{}, errUnary)
+		}
+		x.queue = nil
 	}
 	for id, c := range s.flying {
 		delete(s.flying, id)
