@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	storev1 "kaji.dev/kaji/gen/kaji/store/v1"
 )
@@ -87,6 +88,19 @@ func TestUnknownFieldsStayOut(t *testing.T) {
 		if err := ValidateTxn(req); reason(err) != Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A read of a bounded age has no place in a log, where a member that knows the field could differ from one that does not.
+func TestBoundedAgeStaysOutOfTransactions(t *testing.T) {
+	read := &storev1.RangeRequest{Key: []byte("k")}
+	req := &storev1.TxnRequest{Success: []*storev1.Op{{Op: &storev1.Op_Range{Range: read}}}}
+	if err := ValidateTxn(req); err != nil {
+		t.Fatal(err)
+	}
+	read.MaxStaleness = durationpb.New(0)
+	if err := ValidateTxn(req); reason(err) != Invalid {
+		t.Error(err)
 	}
 }
 

@@ -52,6 +52,9 @@ func checkSteps(field string, ops []*storev1.Op) error {
 			if rev := op.Range.GetRevision(); rev < 0 {
 				return errorf(Invalid, "%s[%d].range.revision: %d is negative", field, i, rev)
 			}
+			if op.Range.GetMaxStaleness() != nil {
+				return errorf(Invalid, "%s[%d].range.max_staleness: a transaction reads what is newest where it stands in the log", field, i)
+			}
 		}
 		if unknown > 0 {
 			return errUnknown

@@ -307,7 +307,7 @@ type RangeRequest struct {
 	Serializable bool `protobuf:"varint,7,opt,name=serializable,proto3" json:"serializable,omitempty"`
 	// Set to have this member answer from its own state, of which it has to know that nothing in it had been superseded for longer than
 	// this when the request came; it asks the leader when it does not, and says UNAVAILABLE when there is none. 0 is a linearizable read that is
-	// not passed on. Not together with serializable; without meaning in a transaction.
+	// not passed on. Not together with serializable, and not in a transaction.
 	MaxStaleness  *durationpb.Duration `protobuf:"bytes,8,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
