@@ -141,6 +141,16 @@ func judge(o *overview) []finding {
 		default:
 			add(name, resultOK, "%s, revision %d", m.Role, m.Revision)
 		}
+		for _, alarm := range m.Alarms {
+			if alarm == alarmQuota { // The leader's word on it is below.
+				continue
+			}
+			result := resultWarning
+			if alarm == alarmDisk && o.short() > o.Voters/2 { // Puts are refused.
+				result = resultProblem
+			}
+			add(alarm+" "+orNone(m.ID), result, "%s", m.alarm(alarm))
+		}
 	}
 	out = append(out, full(o)...)
 	same := 0
@@ -153,6 +163,16 @@ func judge(o *overview) []finding {
 		add("quota", resultWarning, "members have different quotas: which one counts changes with the leader")
 	}
 	return out
+}
+
+// short counts voters whose disks are short of room.
+func (o *overview) short() (n int) {
+	for _, m := range o.Members {
+		if m.Voter && slices.Contains(m.Alarms, alarmDisk) {
+			n++
+		}
+	}
+	return n
 }
 
 // full says how full the store is, by the leader's word.

@@ -23,6 +23,26 @@ const (
 	roleOutside = "outside"
 )
 
+// Names of alarms.
+const (
+	alarmQuota   = "quota"
+	alarmDisk    = "disk"
+	alarmHistory = "history"
+)
+
+// alarmName is an alarm for people. One that a newer member has is named as it comes.
+func alarmName(a storev1.Alarm) string {
+	switch a {
+	case storev1.Alarm_ALARM_QUOTA:
+		return alarmQuota
+	case storev1.Alarm_ALARM_DISK:
+		return alarmDisk
+	case storev1.Alarm_ALARM_HISTORY:
+		return alarmHistory
+	}
+	return a.String()
+}
+
 // overview is how the members see the store, each asked by itself.
 type overview struct {
 	// Leader is the id of the leader that a majority of voters follows; empty when there is none.
@@ -62,6 +82,15 @@ type memberView struct {
 	SnapshotTime    *time.Time `json:"snapshotTime,omitempty"`
 	// LogError is why it cannot write its log.
 	LogError string `json:"logError,omitempty"`
+	// Format is that of log and snapshots which the store has, as far as the member knows; the others are what its program reads.
+	Format       uint32 `json:"format,omitempty"`
+	OldestFormat uint32 `json:"oldestFormat,omitempty"`
+	NewestFormat uint32 `json:"newestFormat,omitempty"`
+	// Alarms are what it is short of; empty when all is well.
+	Alarms []string `json:"alarms"`
+	// DiskFreeBytes are free on its disk, of which DiskReserveBytes should stay; 0 when it does not look.
+	DiskFreeBytes    int64 `json:"diskFreeBytes,omitempty"`
+	DiskReserveBytes int64 `json:"diskReserveBytes,omitempty"`
 
 	// at is where it answered, or where it was asked.
 	at string
@@ -81,7 +110,7 @@ func look(ctx context.Context, client *raftstore.Client, endpoints []string) *ov
 	if best == nil {
 		o := &overview{}
 		for _, a := range answers {
-			o.Members = append(o.Members, memberView{Address: a.address, at: a.address, Role: roleVoter, Error: a.err.Error()})
+			o.Members = append(o.Members, memberView{Address: a.address, at: a.address, Role: roleVoter, Alarms: []string{}, Error: a.err.Error()})
 		}
 		return o
 	}
@@ -157,7 +186,7 @@ func join(members []*storev1.Member, byID, byAddress map[string]answer) *overvie
 		}
 	}
 	for _, m := range members {
-		v := memberView{ID: m.Id, Address: m.Address, Voter: m.Voter, at: m.Address}
+		v := memberView{ID: m.Id, Address: m.Address, Voter: m.Voter, Alarms: []string{}, at: m.Address}
 		a, ok := byID[m.Id]
 		if ok {
 			v.tell(a, top)
@@ -184,7 +213,7 @@ func join(members []*storev1.Member, byID, byAddress map[string]answer) *overvie
 		o.Members = append(o.Members, v)
 	}
 	for id, a := range byID {
-		v := memberView{ID: id, Address: a.address, at: a.address, Role: roleOutside}
+		v := memberView{ID: id, Address: a.address, at: a.address, Role: roleOutside, Alarms: []string{}}
 		v.tell(a, top)
 		o.Members = append(o.Members, v)
 	}
@@ -202,6 +231,11 @@ func (v *memberView) tell(a answer, top uint64) {
 	v.at, v.Leader, v.Term, v.LastIndex, v.AppliedIndex = a.address, st.LeaderId, st.Term, st.LastIndex, st.AppliedIndex
 	v.Revision, v.CompactRevision, v.Keys, v.Bytes = st.Revision, st.CompactRevision, st.Keys, st.Bytes
 	v.LiveBytes, v.QuotaBytes, v.SnapshotIndex, v.LogError = st.LiveBytes, st.QuotaBytes, st.SnapshotIndex, st.LogError
+	v.Format, v.OldestFormat, v.NewestFormat = st.Format, st.OldestFormat, st.NewestFormat
+	v.DiskFreeBytes, v.DiskReserveBytes = st.DiskFreeBytes, st.DiskReserveBytes
+	for _, alarm := range st.Alarms {
+		v.Alarms = append(v.Alarms, alarmName(alarm))
+	}
 	if top > st.AppliedIndex {
 		v.Lag = top - st.AppliedIndex
 	}

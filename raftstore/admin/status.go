@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,8 @@ func (o Options) status() *cobra.Command {
 		Use:   "status",
 		Short: "Show how each member of the store is",
 		Long: `Show how each member of the store is. Each is asked by itself, so that those which do not answer are shown too, and why.
-LAG is how many entries of the log a member has yet to apply. Without a quorum the exit status is 1.`,
+LAG is how many entries of the log a member has yet to apply, FORMAT that of log and snapshots which the store has. ALARMS are what a member is short of:
+quota, disk or history; below the table is what that means. Without a quorum the exit status is 1.`,
 		Example: `  kaji store status
   kaji store status --endpoints 10.0.0.1:7450 --tls-dir pki -o json`,
 		Args: cobra.NoArgs,
@@ -40,7 +42,7 @@ LAG is how many entries of the log a member has yet to apply. Without a quorum t
 					return err
 				}
 				if out.format == "" {
-					view.silent(c.OutOrStdout())
+					view.troubles(c.OutOrStdout())
 				}
 				if !view.Quorum {
 					return noQuorum(view)
@@ -67,10 +69,10 @@ func noQuorum(view *overview) error {
 }
 
 func (o *overview) table(t *printers.Table, now time.Time) error {
-	rows := [][]string{{"ID", "ADDRESS", "ROLE", "TERM", "APPLIED", "LAG", "REVISION", "KEYS", "LIVE", "QUOTA", "SNAPSHOT"}}
+	rows := [][]string{{"ID", "ADDRESS", "ROLE", "TERM", "APPLIED", "LAG", "REVISION", "KEYS", "LIVE", "QUOTA", "SNAPSHOT", "FORMAT", "ALARMS"}}
 	for _, m := range o.Members {
 		if m.Error != "" {
-			rows = append(rows, []string{orNone(m.ID), m.Address, m.Role, "-", "-", "-", "-", "-", "-", "-", "-"})
+			rows = append(rows, []string{orNone(m.ID), m.Address, m.Role, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"})
 			continue
 		}
 		quota, snapshot := "<unknown>", "<none>"
@@ -83,13 +85,14 @@ func (o *overview) table(t *printers.Table, now time.Time) error {
 		rows = append(rows, []string{
 			m.ID, m.Address, m.Role, strconv.FormatUint(m.Term, 10), strconv.FormatUint(m.AppliedIndex, 10), strconv.FormatUint(m.Lag, 10),
 			strconv.FormatInt(m.Revision, 10), strconv.FormatInt(m.Keys, 10), size(m.LiveBytes), quota, snapshot,
+			m.formats(), cmp.Or(strings.Join(m.Alarms, ","), "<none>"),
 		})
 	}
 	return t.Write(rows...)
 }
 
-// silent says why members do not answer, or cannot write.
-func (o *overview) silent(out io.Writer) {
+// troubles says why members do not answer, or cannot write, and what they are short of.
+func (o *overview) troubles(out io.Writer) {
 	for _, m := range o.Members {
 		if m.Error != "" {
 			fmt.Fprintf(out, "%s does not answer: %s\n", cmp.Or(m.ID, m.Address), m.Error)
@@ -97,7 +100,34 @@ func (o *overview) silent(out io.Writer) {
 		if m.LogError != "" {
 			fmt.Fprintf(out, "%s cannot write its log: %s\n", m.ID, m.LogError)
 		}
+		for _, alarm := range m.Alarms {
+			fmt.Fprintf(out, "%s %s\n", m.ID, m.alarm(alarm))
+		}
 	}
+}
+
+// formats is the format that the store has, and the newest that the member reads when that is another.
+func (v *memberView) formats() string {
+	switch v.Format {
+	case 0: // A program from before there were several.
+		return "<unknown>"
+	case v.NewestFormat:
+		return strconv.FormatUint(uint64(v.Format), 10)
+	}
+	return fmt.Sprintf("%d (reads %d)", v.Format, v.NewestFormat)
+}
+
+// alarm says what an alarm of a member means.
+func (v *memberView) alarm(alarm string) string {
+	switch alarm {
+	case alarmQuota:
+		return fmt.Sprintf("holds %s and its quota is %s: delete objects, or raise --quota-bytes on all members", size(v.LiveBytes), size(v.QuotaBytes))
+	case alarmDisk:
+		return fmt.Sprintf("has %s free on its disk and keeps %s: make room, or delete objects and compact", size(v.DiskFreeBytes), size(v.DiskReserveBytes))
+	case alarmHistory:
+		return fmt.Sprintf("has %s of superseded values that wait for compaction: it ends by itself", size(v.Bytes-v.LiveBytes))
+	}
+	return "has the alarm " + alarm + ", which this program does not know"
 }
 
 func orNone(s string) string {
