@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// roomTick is how often a member looks at its disk; the leader asks the others for theirs every askTicks.
+	// roomTick is how often a member looks at its disk; the leader asks the others for theirs every askTicks, and whenever so much was
+	// written, or its own is short, that the last answers may be of no use.
 	roomTick = time.Second
 	askTicks = 5
 	// cutTicks is how often a member whose disk is short of room has the log cut by a snapshot.
@@ -143,7 +144,7 @@ func (r *room) run(ctx context.Context) {
 			m.log.Warn("cannot tell how much room the disk has", "error", err)
 		}
 		failed = err != nil
-		r.lead(ctx, ticked && n%askTicks == 0)
+		r.lead(ctx, ticked && n%askTicks == 0, !ticked)
 		if ticked && level(r.own.Load()) != roomy {
 			r.cutLog(ctx, n%cutTicks == 0)
 		}
@@ -160,8 +161,9 @@ func (r *room) run(ctx context.Context) {
 }
 
 // lead finds out, on the leader, what to demand of writes. A few voters whose disks are full hold nobody up: they fall behind, and come
-// back. A leader that is one of them hands over.
-func (r *room) lead(ctx context.Context, ask bool) {
+// back. A leader that is one of them hands over when it is due. Disks that are alike run short at the same moment: a leader that went by what
+// the others said seconds ago would fill them.
+func (r *room) lead(ctx context.Context, due, written bool) {
 	m := r.member
 	if !m.leading() {
 		r.others = nil
@@ -174,17 +176,17 @@ func (r *room) lead(ctx context.Context, ask bool) {
 			voters = append(voters, who)
 		}
 	}
-	if r.others == nil || ask {
+	own := level(r.own.Load())
+	if r.others == nil || due || written || own != roomy {
 		r.ask(ctx, voters)
 	}
-	own := level(r.own.Load())
 	levels := []level{own}
 	for _, who := range voters {
 		levels = append(levels, r.others[who.Id])
 	}
 	demanded := quorumLevel(levels)
 	r.demanded.Store(int32(demanded))
-	if own <= demanded || !ask {
+	if own <= demanded || !due {
 		return
 	}
 	for _, who := range voters {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,10 @@ quota, disk or history; below the table is what that means. Without a quorum the
 func noQuorum(view *overview) error {
 	if view.Voters == 0 {
 		return cli.Advise(fmt.Errorf("no member of the store answers"), "are they running? --endpoints says where else to look")
+	}
+	if slices.ContainsFunc(view.Members, func(m memberView) bool { return m.LogError != "" }) {
+		return cli.Advise(fmt.Errorf("no quorum: %d of %d voters answer, and some cannot write their logs", view.Answering, view.Voters),
+			"make room on their disks, or whatever else their logs lack; they go on by themselves")
 	}
 	if view.Answering > view.Voters/2 {
 		return cli.Advise(fmt.Errorf("%d of %d voters answer, but follow no leader", view.Answering, view.Voters), "they elect one within seconds; if not, look whether they reach each other")

@@ -207,6 +207,7 @@ type storeStatus struct {
 		ID, Role, Error              string
 		Voter                        bool
 		Revision, Keys               int64
+		Alarms                       []string
 		AppliedIndex, SnapshotIndex  uint64
 		LiveBytes, QuotaBytes, Bytes int64
 	}
