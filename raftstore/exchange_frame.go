@@ -90,12 +90,13 @@ func parseCalls(b []byte) ([]wireCall, error) {
 		}
 		var c wireCall
 		err := fields(inner, func(num protowire.Number, inner []byte, n uint64) error {
-			switch num {
-			case fieldID:
+			// A field of another wire type than the contract's is one that nobody knows.
+			switch {
+			case num == fieldID && inner == nil:
 				c.id = n
-			case fieldTxn, fieldRange, fieldConfirm:
+			case (num == fieldTxn || num == fieldRange || num == fieldConfirm) && inner != nil:
 				c.kind, c.request = num, inner
-			case fieldTimeout:
+			case num == fieldTimeout && inner == nil:
 				c.timeout = time.Duration(min(n, math.MaxUint32)) * time.Millisecond
 			}
 			return nil
@@ -115,10 +116,12 @@ func parseAnswers(b []byte, visit func(wireAnswer)) (refusedFrom uint64, err err
 		case num == fieldAnswers && inner != nil:
 			var a wireAnswer
 			err := fields(inner, func(num protowire.Number, inner []byte, n uint64) error {
-				switch num {
-				case fieldID:
+				switch {
+				case num == fieldID && inner == nil:
 					a.id = n
-				case fieldTxn, fieldRange, fieldFailure, fieldLarge, fieldTerm:
+				case num == fieldLarge && inner == nil:
+					a.kind, a.result = num, nil
+				case (num == fieldTxn || num == fieldRange || num == fieldFailure || num == fieldTerm) && inner != nil:
 					a.kind, a.result = num, inner
 				}
 				return nil

@@ -56,6 +56,9 @@ func (s *segments) varint() (uint64, error) {
 	for shift := 0; shift < 64 && s.more(); shift += 7 {
 		b := s.at[0]
 		s.at, s.left = s.at[1:], s.left-1
+		if shift == 63 && b > 1 {
+			return 0, errUnusual // More than 64 bits.
+		}
 		v |= uint64(b&0x7f) << shift
 		if b < 0x80 {
 			return v, nil
