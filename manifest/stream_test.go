@@ -1,12 +1,17 @@
 package manifest
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
+	corev1 "kaji.dev/kaji/gen/kaji/core/v1"
 	"kaji.dev/kaji/kind"
 )
 
@@ -129,5 +134,28 @@ func TestAliasesCannotExplode(t *testing.T) {
 	_, err := Decode(strings.NewReader(b.String()), "bomb", Options{Strict: true})
 	if err == nil || !strings.Contains(err.Error(), "too large, counting aliases") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Keys are named as Kubernetes' tools name them, which the reader of sigs.k8s.io/yaml shows.
+func TestKeysAsKubernetesReadsThem(t *testing.T) {
+	for _, key := range []string{"a", "010", "0x10", "1.10", "1e3", "1e6", "1_0", "+1", "-0", "yes", "Yes", "YES", "yEs", "no", "on", "y", "true", "False", `"yes"`, "'010'", "2026-01-02", "1.2.3", "08", "0o17", ".5"} {
+		text := "apiVersion: v1\nkind: ConfigMap\ndata: {" + key + ": x}\n"
+		asJSON, err := yaml.YAMLToJSON([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want struct{ Data map[string]string }
+		if err := json.Unmarshal(asJSON, &want); err != nil {
+			t.Fatal(err)
+		}
+		docs, err := Decode(strings.NewReader(text), "keys", Options{Strict: true})
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		if got := docs[0].Object.(*corev1.ConfigMap).GetData(); !maps.Equal(got, want.Data) {
+			t.Errorf("%s names %v, with Kubernetes %v", key, got, want.Data)
+		}
 	}
 }

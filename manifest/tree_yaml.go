@@ -113,7 +113,7 @@ func (r *yamlReader) mapping(n *node, y *yaml.Node, depth int) *FieldError {
 		if err != nil {
 			return err
 		}
-		n.fields = append(n.fields, member{key: key.Value, value: v, line: key.Line, column: key.Column})
+		n.fields = append(n.fields, member{key: r.key(key), value: v, line: key.Line, column: key.Column})
 	}
 	for _, m := range merges {
 		sources := []*yaml.Node{m}
@@ -136,6 +136,29 @@ func (r *yamlReader) mapping(n *node, y *yaml.Node, depth int) *FieldError {
 		}
 	}
 	return nil
+}
+
+// key is the name that a key stands for. Kubernetes' tools read a key as any other scalar and write that down again, so that 010 names 8, 1.10
+// names 1.1, and yes without quotes names true.
+func (r *yamlReader) key(y *yaml.Node) string {
+	n := &node{}
+	if err := r.scalar(n, y); err != nil {
+		return y.Value
+	}
+	switch {
+	case n.kind == numberNode && y.ShortTag() == "!!float":
+		if f, err := strconv.ParseFloat(n.text, 64); err == nil {
+			return strconv.FormatFloat(f, 'g', -1, 64)
+		}
+	case n.kind == numberNode:
+		return n.text
+	case n.kind == boolNode, n.plain:
+		w := y.Value
+		if b, ok := boolean(n); ok && (w[1:] == strings.ToLower(w[1:]) || w == strings.ToUpper(w)) { // yes, Yes, YES
+			return strconv.FormatBool(b)
+		}
+	}
+	return y.Value
 }
 
 func (r *yamlReader) scalar(n *node, y *yaml.Node) *FieldError {
