@@ -179,11 +179,11 @@ func TestApplyFromStdinIntoANamespace(t *testing.T) {
 
 func TestCreateAndReplace(t *testing.T) {
 	s := newShell(t, server(t, "").Client())
-	file := write(t, "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: '1', y: '2'}\n")
+	file := write(t, "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: '1', z: '2'}\n")
 	same(t, s.ok("create", "-f", file), "configmap/a created")
 	s.fails([]string{"already exists", "`kaji apply` changes what exists"}, "create", "-f", file)
-	same(t, s.ok("replace", "-f", write(t, "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {y: '3'}\n")), "configmap/a replaced")
-	same(t, s.ok("get", "cm/a", "-o", "jsonpath={.data}"), `{"y":"3"}`)
+	same(t, s.ok("replace", "-f", write(t, "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {z: '3'}\n")), "configmap/a replaced")
+	same(t, s.ok("get", "cm/a", "-o", "jsonpath={.data}"), `{"z":"3"}`)
 	s.fails([]string{"not found"}, "replace", "-f", write(t, "b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"))
 	same(t, s.ok("create", "ns", "shop"), "namespace/shop created")
 	if out := s.ok("create", "-f", write(t, "g.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: g-}\n")); !strings.HasPrefix(out, "configmap/g-") {
