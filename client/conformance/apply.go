@@ -31,11 +31,11 @@ func testApply(t *testing.T, s *suite) {
 	if _, err := s.maps.Apply(s.ctx, s.namespace, "a", declare("{x: '1'}"), nil); apierror.ReasonOf(err) != apierror.ReasonBadRequest {
 		t.Errorf("without a manager: %v", err)
 	}
-	first := apply("one", "{x: '1', y: '1'}")
+	first := apply("one", "{x: '1', w: '1'}")
 	if m := first.GetMetadata(); len(m.GetManagedFields()) != 1 || m.GetManagedFields()[0].GetManager() != "one" || m.GetUid() == "" {
 		t.Errorf("a new object has %v", m)
 	}
-	if again := apply("one", "{x: '1', y: '1'}"); !proto.Equal(first, again) {
+	if again := apply("one", "{x: '1', w: '1'}"); !proto.Equal(first, again) {
 		t.Errorf("applying the same again made %v of %v", again, first)
 	}
 	apply("two", "{x: '1', z: '2'}")
@@ -75,10 +75,10 @@ func testApplyOverUpdates(t *testing.T, s *suite) {
 	m := s.newMap("a", nil)
 	m.Data = map[string]string{"x": "1"}
 	created := must(s.maps.CreateWith(s.ctx, m, &metav1.CreateOptions{FieldManager: "creator"}))(t)
-	created.Data["y"] = "1"
+	created.Data["w"] = "1"
 	must(s.maps.UpdateWith(s.ctx, created, &metav1.UpdateOptions{FieldManager: "updater"}))(t)
 	must(s.maps.PatchWith(s.ctx, &metav1.PatchRequest{Namespace: s.namespace, Name: "a", Patch: []byte(`{"data":{"z":"1"}}`), Options: &metav1.PatchOptions{FieldManager: "patcher"}}))(t)
-	for key, manager := range map[string]string{"x": "creator", "y": "updater", "z": "patcher"} {
+	for key, manager := range map[string]string{"x": "creator", "w": "updater", "z": "patcher"} {
 		declared := []byte("apiVersion: v1\nkind: ConfigMap\ndata: {" + key + ": '2'}\n")
 		_, err := s.maps.Apply(s.ctx, s.namespace, "a", declared, &metav1.ApplyOptions{FieldManager: "applier"})
 		if !apierror.IsConflict(err) {
